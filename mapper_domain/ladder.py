@@ -1,0 +1,151 @@
+"""The decision ladder: how rules and model probabilities become one answer with one confidence.
+
+Order: an audited mapping of this very detector wins (the model only confirms it); else the model
+if it is confident enough; else a rule that is; else nobody knows, and we say so. The same function
+serves live traffic and the evaluation that gates a release.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from pydantic import Field
+
+from mapper_domain.events import Probability, Route
+from mapper_domain.rules import AUDITED, Match, RuleHit
+from mapper_domain.taxonomy import MODEL_ERROR, SAFE, UNKNOWN
+from mapper_domain.value import Value
+
+DEFAULT_THRESHOLD = 0.6
+
+
+class Trust(Value):
+    """Measured reliability of each way to answer, fitted on held-out detectors; part of every release.
+
+    Attributes:
+        temperature: divides the model's log-probabilities before they are normalised; above 1 means less sure.
+        rules: probability that a hit of that kind is right.
+    """
+
+    temperature: float = Field(default=1.0, gt=0.0)
+    rules: Mapping[Match, Probability] = Field(
+        default_factory=lambda: {Match.EXACT: 1.0, Match.FORMAT: 0.99, Match.ALIAS: 0.85, Match.ELSEWHERE: 0.85}
+    )
+
+
+class Answer(Value):
+    """What the ladder decided about one finding.
+
+    Attributes:
+        labels: canonical labels, primary first.
+        scores: probability for exactly those labels.
+        confidence: probability that the answer is right; 0.0 for `OTHER.Unknown`.
+        route: who decided.
+        match: how the rules matched, if they decided or confirmed.
+        agreement: whether the model's first choice was the rules' first choice; None when only one was asked.
+        guess: the best label below the threshold, with its confidence, for a reviewer.
+    """
+
+    labels: tuple[str, ...]
+    scores: Mapping[str, Probability]
+    confidence: Probability
+    route: Route
+    match: Match | None = None
+    agreement: bool | None = None
+    guess: tuple[str, Probability] | None = None
+
+    @property
+    def note(self) -> str:
+        """One line for the event's notes."""
+        if self.guess is not None:
+            label, confidence = self.guess
+            return f"Best guess {label} at {confidence:.2f}, below the threshold."
+        if self.agreement is False and self.route == "rules":
+            return "The reviewed mapping overrules the model, which preferred another label."
+        return ""
+
+
+def decide(
+    rule: RuleHit | None,
+    probabilities: Mapping[str, float] | None,
+    *,
+    trust: Trust,
+    threshold: float = DEFAULT_THRESHOLD,
+) -> Answer:
+    """Answer for one finding.
+
+    Args:
+        rule: what the rules say, if anything.
+        probabilities: calibrated probability of every allowed label including `OTHER.Unknown`,
+            or None when no model was asked or it failed.
+        trust: the release's measured reliabilities.
+        threshold: least confidence at which a label is given.
+    """
+    best = max(probabilities.items(), key=lambda item: (item[1], item[0])) if probabilities else None
+    agreement = None if rule is None or best is None else best[0] == rule.labels[0]
+    sure = 0.0 if rule is None else trust.rules[rule.match]
+
+    if rule is not None and rule.match in AUDITED:
+        return _given(rule.labels, sure, "model" if agreement else "rules", rule.match, agreement)
+    if best is not None and best[0] not in (UNKNOWN, MODEL_ERROR) and best[1] >= threshold:
+        return _given((best[0],), best[1], "model", rule.match if agreement and rule else None, agreement)
+    if rule is not None and sure >= threshold:
+        return _given(rule.labels, sure, "rules", rule.match, agreement)
+    guess = None if best is None or best[0] == UNKNOWN else best
+    return Answer(
+        labels=(UNKNOWN,), scores={UNKNOWN: 0.0}, confidence=0.0, route="unknown", agreement=agreement, guess=guess
+    )
+
+
+def safe() -> Answer:
+    """The answer for a detector that ran and found nothing."""
+    return _given((SAFE,), 1.0, "rules", Match.EXACT, None)
+
+
+def failed() -> Answer:
+    """The answer for a detector that failed or was skipped: neither safe nor unknown."""
+    return _given((MODEL_ERROR,), 1.0, "rules", Match.EXACT, None)
+
+
+def combine(answers: Sequence[Answer]) -> Answer:
+    """One answer for several findings of one detector run.
+
+    Labels keep their order of first appearance; `OTHER.Safe` never stands beside another label; a label
+    somebody understood outranks `OTHER.Unknown`. Confidence is the least of the parts: the event is right
+    only if each part is.
+    """
+    if not answers:
+        return safe()
+    known = [a for a in answers if a.labels != (UNKNOWN,)]
+    harmful = [a for a in known if a.labels != (SAFE,)]
+    kept = harmful or ([a for a in answers if a.labels == (UNKNOWN,)] or known)
+    if len(kept) == 1:
+        return kept[0]
+    scores: dict[str, float] = {}
+    for part in kept:
+        for label in part.labels:
+            scores[label] = max(part.scores[label], scores.get(label, 0.0))
+    weakest = min(kept, key=lambda a: a.confidence)
+    routes = {a.route for a in kept}
+    return Answer(
+        labels=tuple(scores),
+        scores=scores,
+        confidence=weakest.confidence,
+        route=routes.pop() if len(routes) == 1 else weakest.route,
+        match=weakest.match,
+        agreement=None if any(a.agreement is None for a in kept) else all(a.agreement for a in kept),
+    )
+
+
+def _given(
+    labels: tuple[str, ...],
+    confidence: float,
+    route: Literal["model", "rules"],
+    match: Match | None,
+    agreement: bool | None,
+) -> Answer:
+    if labels == (UNKNOWN,):
+        return Answer(
+            labels=labels, scores={UNKNOWN: 0.0}, confidence=0.0, route=route, match=match, agreement=agreement
+        )
+    scores = dict.fromkeys(labels, confidence)
+    return Answer(labels=labels, scores=scores, confidence=confidence, route=route, match=match, agreement=agreement)

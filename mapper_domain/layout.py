@@ -1,0 +1,66 @@
+"""Where every artefact lies below one root, so that writers and readers cannot disagree."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Places below the artefact root.
+
+    Attributes:
+        root: the artefact root, by default `artifacts/` beside the catalogue.
+    """
+
+    root: Path
+
+    def base_model(self, name: str) -> Path:
+        """A base model as safetensors with its tokenizer and `source.json`."""
+        return self.root / "base_models" / name
+
+    def dataset(self, sha256: str) -> Path:
+        """A training file in the founding JSONL format, named by its content."""
+        return self.root / "datasets" / f"{sha256}.jsonl"
+
+    def adapter(self, sha256: str) -> Path:
+        """A PEFT adapter folder with `training.json` beside the weights, named by the SHA-256 of its weights."""
+        return self.root / "adapters" / sha256
+
+    def evaluation(self, sha256: str) -> Path:
+        """A folder with `scores.json`, `predictions.jsonl`, `answers.jsonl` and figures, named by its content."""
+        return self.root / "evaluations" / sha256
+
+    @property
+    def checkpoints(self) -> Path:
+        """Training checkpoints, one folder per dataset and profile, for resuming after a kill."""
+        return self.root / "checkpoints"
+
+    @property
+    def releases(self) -> Path:
+        """Releases, their pointer and their promotions log."""
+        return self.root / "releases"
+
+    @property
+    def outbox(self) -> Path:
+        """The durable outbox of the embedded service."""
+        return self.root / "outbox" / "outbox.sqlite"
+
+    @property
+    def events(self) -> Path:
+        """Event segments, `tenant=<t>/day=<d>/<first_event_id>-<sha16>.parquet`."""
+        return self.root / "events"
+
+    @property
+    def rejections(self) -> Path:
+        """Rejection segments, laid out as events are."""
+        return self.root / "rejections"
+
+    @property
+    def ledgers(self) -> Path:
+        """Day ledgers as shipped, `tenant=<t>/day=<d>/ledger.json`."""
+        return self.root / "ledgers"
+
+    @property
+    def reports(self) -> Path:
+        """Report bundles, `<tenant>/<yyyy>/<mm>/<dd>/r<NNNN>/`."""
+        return self.root / "reports"

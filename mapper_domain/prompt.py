@@ -1,0 +1,44 @@
+"""The one prompt and the one answer format, for dataset, evaluation and serving alike.
+
+The model is asked for labels only. Scores, confidence and provenance are assembled from
+probabilities by the caller: a model trained to print 0.95 learns to print 0.95.
+"""
+
+import json
+from collections.abc import Sequence
+
+PROMPT_VERSION = "1"
+
+
+def instruction(detector: str, label: str, *, kind: str = "", field: str | None = None, description: str = "") -> str:
+    """The question put to the model about one native label.
+
+    Args:
+        detector: the detector's name.
+        label: its own label string, one line.
+        kind: what the detector looks for, for example `pii`.
+        field: the part of its output the label appears in.
+        description: a one-line explanation of the label, where somebody gave one.
+    """
+    parts = [f"Detector: {one_line(detector)}" + (f" ({one_line(kind)})" if kind else "")]
+    if field:
+        parts.append(f"Field: {one_line(field)}")
+    parts.append(f"Output: {one_line(label)}")
+    if description:
+        parts.append(f"Meaning: {one_line(description)}")
+    return "Map to the taxonomy. " + ", ".join(parts)
+
+
+def prompt(question: str) -> str:
+    """The text the model continues; what follows it is `answer(...)` and the end-of-text token."""
+    return f"{question}\n"
+
+
+def answer(labels: Sequence[str]) -> str:
+    """The response text for these labels: compact JSON, taxonomy first."""
+    return json.dumps({"taxonomy": list(labels)}, separators=(",", ":"))
+
+
+def one_line(text: str) -> str:
+    """Text with line breaks and runs of blanks made single blanks, so that input cannot add prompt lines."""
+    return " ".join(text.split())

@@ -1,0 +1,148 @@
+"""Releases: the manifest, the pointer, and the verification serving and deployment share.
+
+releases/<id>/manifest.json  adapter/  catalog/{taxonomy,detectors,frameworks}/  answers.jsonl
+releases/current.json        the pointer, swapped atomically
+releases/promotions.jsonl    append-only: who, why, from, to, hold
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import AwareDatetime, Field, ValidationError
+
+from mapper_domain.errors import ReleaseCorrupt, ReleaseMissing
+from mapper_domain.ladder import DEFAULT_THRESHOLD, Trust
+from mapper_domain.value import Value
+
+MANIFEST = "manifest.json"
+POINTER = "current.json"
+PROMOTIONS = "promotions.jsonl"
+
+
+class BaseModelRef(Value):
+    """The model an adapter was trained on.
+
+    Attributes:
+        name: profile name, for example `smollm2-135m-instruct`.
+        sha256: SHA-256 (hex) of its safetensors weights.
+    """
+
+    name: str
+    sha256: str
+
+
+class Manifest(Value):
+    """Everything a release is. Its id is the SHA-256 of this document's content without the id.
+
+    Attributes:
+        files: SHA-256 (hex) of every file of the release except the manifest, by POSIX path.
+        scores: the evaluation's headline numbers by name, for readers.
+        gates: verdict by gate name; every one is true in a promoted release.
+        libraries: versions of the libraries that made it.
+        seed: the training seed.
+    """
+
+    base_model: BaseModelRef
+    adapter_sha256: str
+    adapter_rank: int
+    dataset_sha256: str
+    catalog_sha256: str
+    evaluation_sha256: str
+    taxonomy_version: str
+    frameworks_version: str
+    prompt_version: str
+    trust: Trust
+    threshold: float = DEFAULT_THRESHOLD
+    scores: Mapping[str, float] = Field(default_factory=dict)
+    gates: Mapping[str, bool] = Field(default_factory=dict)
+    libraries: Mapping[str, str] = Field(default_factory=dict)
+    seed: int
+    files: Mapping[str, str]
+
+    @property
+    def id(self) -> str:
+        """First 16 hex digits of the SHA-256 of the canonical JSON of this manifest."""
+        return sha256_text(canonical(self))[:16]
+
+
+class Pointer(Value):
+    """Which release serves: the content of `current.json`."""
+
+    release: str
+    promoted_at: AwareDatetime
+
+
+class Promotion(Value):
+    """One line of `promotions.jsonl`.
+
+    Attributes:
+        hold: while the latest line has it, automation does not roll forward.
+    """
+
+    at: AwareDatetime
+    by: str
+    reason: str
+    previous: str | None
+    release: str
+    hold: bool = False
+
+
+def canonical(value: Value) -> str:
+    """Canonical JSON text of a value: sorted keys, no blanks."""
+    return json.dumps(value.model_dump(mode="json"), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def sha256_text(text: str) -> str:
+    """SHA-256 (hex) of UTF-8 text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 (hex) of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def read_pointer(releases: Path) -> Pointer | None:
+    """The pointer, or None when nothing has been promoted yet.
+
+    Raises:
+        ReleaseCorrupt: when `current.json` is there but is not a pointer.
+    """
+    path = releases / POINTER
+    if not path.exists():
+        return None
+    try:
+        return Pointer.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise ReleaseCorrupt(f"{path.name} is not a release pointer; promote a release again.") from error
+
+
+def verify(folder: Path) -> Manifest:
+    """The manifest of a release whose id and every file hash were checked.
+
+    Raises:
+        ReleaseMissing: when the folder or its manifest is not there.
+        ReleaseCorrupt: when the id or a file does not match; names every such file.
+    """
+    path = folder / MANIFEST
+    if not path.exists():
+        raise ReleaseMissing(f"Release {folder.name} has no {MANIFEST}; promote a release that exists.")
+    try:
+        manifest = Manifest.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise ReleaseCorrupt(
+            f"{MANIFEST} of release {folder.name} cannot be read: {error.error_count()} problems."
+        ) from error
+    if manifest.id != folder.name:
+        raise ReleaseCorrupt(f"Release {folder.name} has the content of {manifest.id}; it was altered.")
+    wrong = [
+        name
+        for name, sha in manifest.files.items()
+        if not (folder / name).is_file() or sha256_file(folder / name) != sha
+    ]
+    if wrong:
+        raise ReleaseCorrupt(f"Release {folder.name} has missing or altered files: {', '.join(sorted(wrong))}.")
+    return manifest

@@ -1,0 +1,70 @@
+# `make demo` and `make test` set up everything they need; nothing else has to be installed first.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+PYTHON ?= python3.11
+PROFILE ?= default
+PORT ?= 8080
+UI_PORT ?= 3000
+VENV := .venv
+BIN := $(VENV)/bin
+export MAPPER_PROFILE ?= $(PROFILE)
+# Idle threads sleep instead of spinning: on two cores spinning costs more than waking up.
+export OMP_WAIT_POLICY ?= passive
+export HF_HUB_OFFLINE ?= 1
+
+.PHONY: help setup demo dev serve test check format bench validate golden lock clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.ready ## Create the virtual environment from the lock, and check the system packages
+	@scripts/system_packages.sh
+
+# torch comes through pip, which finds a CPU build where pip is told of one; the rest through uv, which is faster.
+$(VENV)/.ready: locks/dev.txt pyproject.toml
+	@echo "Setting up $(VENV) ($$(wc -l < locks/dev.txt) packages)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check uv==0.13.9
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps $$(grep '^torch==' locks/dev.txt)
+	@grep -v '^torch==' locks/dev.txt | VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps -r -
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup ## Run the main job end to end: catalogue, adapter, release, /map, reports (PROFILE=tiny|default|full)
+	@DAGSTER_HOME=$(CURDIR) $(BIN)/python -m demo
+
+dev: setup ## Start the Dagster UI with sensors on; edit a detector YAML and watch it retrain
+	@DAGSTER_HOME=$(CURDIR) MAPPER_AUTOMATION=on $(BIN)/dg dev --host 127.0.0.1 --port $(UI_PORT)
+
+serve: setup ## Start the mapping service on 127.0.0.1:$(PORT)
+	@MAPPER_PORT=$(PORT) $(BIN)/python -m mapper_serving
+
+test: setup ## Run every test, the slow ones too
+	@$(BIN)/pytest
+
+check: setup ## Formatting, lint, types, import contracts, catalogue
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m mapper_domain.catalog .
+
+format: setup ## Format the code and fix what lint can fix
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: setup ## Compare /map with a bare echo, and the one-pass scorer with a plain prefill
+	@$(BIN)/python -m bench
+
+validate: setup ## Report every problem in taxonomy/, detectors/ and frameworks/
+	@$(BIN)/python -m mapper_domain.catalog .
+
+golden: setup ## Write tests/golden again from the catalogue
+	@$(BIN)/python -m mapper_assets.training.golden --write
+
+lock: ## Resolve locks/ again (needs uv)
+	@scripts/lock.sh
+
+clean: ## Remove what was produced here: artefacts, Dagster's storage, caches
+	rm -rf artifacts .dagster .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,48 @@
+"""When unpartitioned assets run by themselves. Tenant x day assets have no condition: a sensor asks for those.
+
+The stock `eager()` would retrain on every re-materialisation, even of identical data, and puts the whole chain
+into one run, so nothing can stop before training. `on_data_change` waits for each step's data version instead.
+"""
+
+import dagster as dg
+
+AC = dg.AutomationCondition
+
+
+def on_data_change(*, retry: bool) -> dg.AutomationCondition[dg.AssetKey]:
+    """Run when what an asset was made from has changed, after everything above it has settled.
+
+    A change is latched until the asset is requested, because `data_version_changed` is true for one tick only
+    and that tick may fall into a run still in flight. Nothing runs while an upstream asset is missing, running,
+    about to run or failed, or while a blocking check above has not passed.
+
+    Args:
+        retry: ask once more after a failure. Wrong for a promotion, which would only be refused twice.
+    """
+    handled = AC.newly_requested() | AC.initial_evaluation()
+    changed = AC.any_deps_match(AC.data_version_changed()).since(handled)
+    wanted = changed | AC.code_version_changed().since(handled) | AC.missing().newly_true().since(AC.newly_requested())
+    if retry:
+        wanted = wanted | AC.execution_failed().newly_true()
+    settled = (
+        ~AC.in_progress()
+        & ~AC.any_deps_missing()
+        & ~AC.any_deps_in_progress()
+        & ~AC.any_deps_match(AC.will_be_requested())
+        & ~AC.any_deps_match(AC.execution_failed())
+        & AC.all_deps_blocking_checks_passed()
+    )
+    return (wanted & settled).with_label("on_data_change")
+
+
+def automation_sensor(
+    selection: dg.AssetSelection, *, running: bool, poll_seconds: int
+) -> dg.AutomationConditionSensorDefinition:
+    """The sensor that evaluates the conditions; Dagster would leave it stopped, so its state is explicit."""
+    return dg.AutomationConditionSensorDefinition(
+        "automation",
+        target=selection,
+        default_status=dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED,
+        minimum_interval_seconds=poll_seconds,
+        description="Rebuilds dataset, adapter, evaluation and release when the data they are made from changes.",
+    )

@@ -1,0 +1,91 @@
+"""Resources: what assets are given rather than look up. Thin shells; the plain functions never see Dagster."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import dagster as dg
+from pydantic import JsonValue
+
+from mapper_assets.settings import Settings
+from mapper_domain.layout import Layout
+
+
+class Artifacts(dg.ConfigurableResource[None]):
+    """Where artefacts lie.
+
+    Attributes:
+        root: the artefact root.
+    """
+
+    root: str
+
+    @property
+    def layout(self) -> Layout:
+        """Places below the root."""
+        return Layout(Path(self.root))
+
+
+class Sources(dg.ConfigurableResource[None]):
+    """The reviewed files: catalogue YAML and golden set.
+
+    Attributes:
+        root: folder with `taxonomy/`, `detectors/`, `frameworks/` and `tests/golden/`.
+    """
+
+    root: str
+
+    @property
+    def path(self) -> Path:
+        """The catalogue root."""
+        return Path(self.root)
+
+    @property
+    def golden(self) -> Path:
+        """Folder of the golden set."""
+        return self.path / "tests" / "golden"
+
+
+class Recipe(dg.ConfigurableResource[None]):
+    """What is trained and how.
+
+    Attributes:
+        profile: budget name: tiny, default or full.
+        base_model: profile name of the base model.
+        seed: seed of dataset, split plan and training.
+        promoted_by: who the promotions log names where nobody gives a name.
+    """
+
+    profile: str
+    base_model: str
+    seed: int
+    promoted_by: str
+
+
+class Scripts(dg.ConfigurableResource[None]):
+    """Runs a module as a subprocess that reports through Dagster Pipes.
+
+    Training needs packages and memory the orchestrator should not hold; a crash there must not end the run's process.
+    """
+
+    def run(
+        self, context: dg.AssetExecutionContext, module: str, extras: Mapping[str, JsonValue]
+    ) -> dg.PipesClientCompletedInvocation:
+        """Run `python -m module` with `extras` as Pipes extras, and return what it reported."""
+        command = [sys.executable, "-m", module]
+        return dg.PipesSubprocessClient().run(context=context, command=command, extras=dict(extras))
+
+
+def default_resources(settings: Settings) -> dict[str, object]:
+    """Resources of the embedded installation, by the names assets ask for."""
+    return {
+        "artifacts": Artifacts(root=str(settings.layout.root)),
+        "sources": Sources(root=str(settings.root.resolve())),
+        "recipe": Recipe(
+            profile=settings.profile,
+            base_model=settings.base_model,
+            seed=settings.seed,
+            promoted_by=settings.promoted_by,
+        ),
+        "scripts": Scripts(),
+    }

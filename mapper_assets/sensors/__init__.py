@@ -1,0 +1,1 @@
+"""Sensors: each compares what is on disk with what was last materialised, and keeps no memory of its own."""

@@ -1,4 +1,4 @@
-"""Images carry what they use: serving has no torch and no orchestrator, the orchestrator has no torch and no FastAPI."""
+"""Images carry what they use: no torch in serving, no FastAPI in the orchestrator."""
 
 import re
 from pathlib import Path

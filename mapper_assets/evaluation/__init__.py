@@ -1,0 +1,1 @@
+"""Scores the mapper, the adapter alone and three rivals on the golden set. Imports no dagster."""

@@ -5,6 +5,7 @@
     ├── InvalidTenant           a tenant id that could escape a path or break a partition key
     ├── UnknownDetector         nobody has described this detector; names the nearest known ones
     ├── PayloadError            a detector's answer cannot be read as findings
+    │   └── DetectorFailed      the answer reports that the detector itself failed
     ├── ReleaseError            a release cannot be used
     │   ├── ReleaseMissing      there is no release yet
     │   ├── ReleaseCorrupt      a file is missing or its hash differs from the manifest
@@ -82,6 +83,10 @@ class UnknownDetector(MapperError):
 
 class PayloadError(MapperError):
     """The detector's answer does not have the shape its YAML declares."""
+
+
+class DetectorFailed(PayloadError):
+    """The detector's answer reports a failure of its own: neither a finding nor the absence of one."""
 
 
 class ReleaseError(MapperError):

@@ -105,6 +105,16 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def sha256_weights(folder: Path) -> str:
+    """SHA-256 (hex) of all safetensors files of a base model folder, one after the other in name order."""
+    digest = hashlib.sha256()
+    for shard in sorted(folder.glob("*.safetensors")):
+        with shard.open("rb") as stream:
+            while block := stream.read(1 << 22):
+                digest.update(block)
+    return digest.hexdigest()
+
+
 def read_pointer(releases: Path) -> Pointer | None:
     """The pointer, or None when nothing has been promoted yet.
 

@@ -1,0 +1,115 @@
+"""What may be stored of what a caller sent. A detector's label is; a matched value or scanned text never is.
+
+Nothing can tell a person's name from a label by its shape, so an unseen label is stored only when every
+word of it is a word of the catalogue. All else is reduced to a keyed hash by the caller of this module.
+"""
+
+import re
+from collections.abc import Collection
+from itertools import chain
+
+from mapper_domain.catalog import Catalog
+from mapper_domain.detectors import Detector
+from mapper_domain.text import words
+
+MAX_LABEL_CHARS = 64
+MAX_LABEL_WORDS = 8
+MAX_BLANKS = 5
+
+_LABEL_SHAPE = re.compile(r"[A-Za-z][A-Za-z0-9 _\-./:&()]*")
+_NAME_SHAPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+/-]{0,63}")
+_UUID = re.compile(r"(?:urn:uuid:)?[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_REFERENCE = re.compile(r"(?:s3|gs|az|https|urn):[A-Za-z0-9._~/:-]{1,240}")
+_DATE = re.compile(r"(?<!\d)20\d{2}[-.]?[01]\d[-.]?[0-3]\d(?!\d)")
+
+_PRIVATE = re.compile(
+    r"""
+      [^\s@]+@[^\s@]+\.[a-z]{2,}                          # e-mail address
+    | (?<!\d)\d{3}-\d{2}-\d{4}(?!\d)                      # US social security number
+    | (?<!\d)(?:\d[ .-]?){9,18}\d(?!\d)                   # card, account or telephone number
+    | (?<!\d)\(?\d{3}\)?[ .-]\d{3}[ .-]?\d{4}(?!\d)       # North American telephone number
+    | (?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])          # IPv4 address
+    | \b[a-z]{2}\d{2}(?:[ ]?[a-z0-9]{4}){3,7}             # IBAN
+    | eyJ[a-z0-9_-]{8,}                                   # JSON web token
+    | (?:AKIA|ASIA)[A-Z0-9]{12,}                          # AWS access key
+    | \b(?:sk|pk|rk|ghp|gho|xox[abp]|glpat)[-_][a-z0-9]   # vendor key prefixes
+    | -----BEGIN                                          # private keys
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_TOKEN = re.compile(r"[A-Za-z0-9+=]{16,}")
+_HEX = re.compile(r"[0-9a-fA-F]{12,}")
+
+
+def lexicon(catalog: Catalog) -> frozenset[str]:
+    """Every word of the taxonomy's names and aliases and of every detector's name, kind, fields and labels."""
+    names = (text for label in catalog.taxonomy.labels for text in (label.name, *label.aliases))
+    vocabulary = (
+        text
+        for detector in catalog.detectors
+        for text in (
+            detector.name,
+            detector.kind,
+            *(mapping.label for mapping in detector.maps),
+            *(mapping.field or "" for mapping in detector.maps),
+        )
+    )
+    return frozenset(word for text in chain(names, vocabulary) for word in words(text))
+
+
+def looks_private(text: str) -> bool:
+    """Whether a text has the form of a personal number, an address, a key or any other secret.
+
+    Dates (`2024-09-26`) are taken out first, because versions of vendors' models hold them.
+    """
+    rest = _DATE.sub("", text)
+    if _PRIVATE.search(rest) or _HEX.search(rest):
+        return True
+    return any(_is_random(token) for token in _TOKEN.findall(rest))
+
+
+def is_label_like(text: str, known_words: Collection[str]) -> bool:
+    """Whether a label nobody has described may be stored as it is.
+
+    It is short, one line, of a few words, does not look private, and each word is one of the catalogue's
+    (a plural `s` aside) or a number of up to three digits.
+    """
+    if len(text) > MAX_LABEL_CHARS or text.count(" ") > MAX_BLANKS or not _LABEL_SHAPE.fullmatch(text):
+        return False
+    parts = words(text)
+    if not parts or len(parts) > MAX_LABEL_WORDS or looks_private(text):
+        return False
+    return all(_is_known(part, known_words) for part in parts)
+
+
+def may_store(label: str, detector: Detector | None, known_words: Collection[str]) -> bool:
+    """Whether a label may be stored as sent: it is in the detector's own vocabulary, or is label-like."""
+    if detector is not None and any(mapping.label == label for mapping in detector.maps):
+        return True
+    return is_label_like(label, known_words)
+
+
+def is_name(text: str) -> bool:
+    """Whether a text is fit to be stored as a detector's name or version: short, no blanks, not private."""
+    return _NAME_SHAPE.fullmatch(text) is not None and not looks_private(text)
+
+
+def is_reference(text: str) -> bool:
+    """Whether a text points at evidence kept elsewhere: a UUID, or an `s3 gs az https urn` URI without a query."""
+    if _UUID.fullmatch(text):
+        return True
+    if not _REFERENCE.fullmatch(text):
+        return False
+    return not looks_private(re.sub(_UUID, "", text))
+
+
+def _is_known(word: str, known_words: Collection[str]) -> bool:
+    if word.isdigit():
+        return len(word) <= 3
+    return word in known_words or (word.endswith("s") and word[:-1] in known_words)
+
+
+def _is_random(token: str) -> bool:
+    """Whether a long token mixes letters and digits so often that nobody would have named something so."""
+    changes = sum(a.isdigit() != b.isdigit() for a, b in zip(token, token[1:], strict=False))
+    return changes >= 4

@@ -1,18 +1,27 @@
 """The whole catalogue: taxonomy, detectors and frameworks, read once, frozen and content-hashed.
 
-The one module of the domain that reads files. Parsing of each kind lives beside its loader:
-`sources` (YAML with line numbers), `parsing` (documents to values, collecting every problem).
+The files are read by `sources` (YAML with line numbers) and given meaning by `parsing_taxonomy`,
+`parsing_detectors` and `parsing_frameworks`, which collect every problem instead of stopping at the first.
+
+    python -m mapper_domain.catalog [ROOT]
+
+checks a catalogue and prints its counts, or every problem and exits 1.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
 from mapper_domain.detectors import Detector
-from mapper_domain.errors import UnknownDetector
+from mapper_domain.errors import CatalogError, Problem, UnknownDetector
 from mapper_domain.frameworks import Frameworks
+from mapper_domain.parsing_detectors import TYPED, parse_detector
+from mapper_domain.parsing_frameworks import check_successions, parse_edition, parse_mappings
+from mapper_domain.parsing_taxonomy import parse_taxonomy
+from mapper_domain.sources import read
 from mapper_domain.taxonomy import Taxonomy
 from mapper_domain.text import nearest
 from mapper_domain.value import Value
@@ -71,4 +80,79 @@ def load(root: Path) -> Catalog:
     Raises:
         CatalogError: with every problem in every file, each with file, line, value and remedy.
     """
-    raise NotImplementedError
+    problems: list[Problem] = []
+    taxonomy = parse_taxonomy(read(root / "taxonomy" / "taxonomy.yaml", root), problems)
+    detectors = _detectors(root, taxonomy, problems)
+    frameworks = _frameworks(root, taxonomy, problems)
+    if problems or taxonomy is None or frameworks is None:
+        raise CatalogError(sorted(problems, key=lambda problem: (problem.file, problem.line or 0)))
+    return Catalog(taxonomy=taxonomy, detectors=detectors, frameworks=frameworks)
+
+
+def _detectors(root: Path, taxonomy: Taxonomy | None, problems: list[Problem]) -> tuple[Detector, ...]:
+    files: dict[str, str] = {}
+    detectors = []
+    for path in _yaml_files(root / "detectors", root, problems):
+        source = read(path, root, typed=TYPED)
+        detector = parse_detector(source, path.stem, taxonomy, problems)
+        if detector is None:
+            continue
+        if detector.name in files:
+            message = f"is already described by {files[detector.name]}."
+            problems.append(source.problem(("detector",), detector.name, message, "Keep one of the two files."))
+        files.setdefault(detector.name, source.file)
+        detectors.append(detector)
+    return tuple(sorted(detectors, key=lambda detector: detector.name))
+
+
+def _frameworks(root: Path, taxonomy: Taxonomy | None, problems: list[Problem]) -> Frameworks | None:
+    folder = root / "frameworks"
+    editions = []
+    unread = set()
+    for place in sorted(path for path in folder.glob("*") if path.is_dir()):
+        for path in _yaml_files(place, root, problems):
+            source = read(path, root)
+            edition = parse_edition(source, place.name, path.stem, problems)
+            if edition is None:
+                unread.add(place.name)
+            else:
+                editions.append((source, edition))
+    problems.extend(check_successions(editions))
+    mappings = read(folder / "mappings.yaml", root)
+    return parse_mappings(mappings, tuple(edition for _, edition in editions), unread, taxonomy, problems)
+
+
+def _yaml_files(folder: Path, root: Path, problems: list[Problem]) -> Iterator[Path]:
+    """YAML files of a folder by name; reports other files that look as if they were meant, and an empty folder."""
+    name = folder.relative_to(root).as_posix()
+    files = sorted(folder.glob("*.yaml"))
+    if not files:
+        problems.append(Problem(name, None, "", "holds no YAML file.", "Add at least one <name>.yaml."))
+    for path in sorted(folder.glob("*.yml")):
+        remedy = f"Rename it to {path.stem}.yaml."
+        problems.append(Problem(f"{name}/{path.name}", None, "", "is not read because of its suffix.", remedy))
+    yield from files
+
+
+def main(root: Path) -> str:
+    """One line of counts for a valid catalogue.
+
+    Raises:
+        CatalogError: with every problem.
+    """
+    catalog = load(root)
+    labels = sum(len(detector.maps) for detector in catalog.detectors)
+    return (
+        f"Taxonomy {catalog.taxonomy.version}: {len(catalog.taxonomy.labels)} labels. "
+        f"Detectors: {len(catalog.detectors)} with {labels} labels. "
+        f"Frameworks {catalog.frameworks.version}: {len(catalog.frameworks.editions)} editions, "
+        f"{len(catalog.frameworks.controls)} controls, {len(catalog.frameworks.evidence)} mapping rows. "
+        f"Content {catalog.sha256[:12]}."
+    )
+
+
+if __name__ == "__main__":
+    try:
+        sys.stdout.write(main(Path(*sys.argv[1:2])) + "\n")
+    except CatalogError as error:
+        sys.exit(str(error))

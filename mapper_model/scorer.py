@@ -28,7 +28,7 @@ class LabelScorer:
         trie: the token trie of the answers naming one label each.
     """
 
-    def __init__(self, model: Any, tokens: Tokens, labels: Sequence[str]) -> None:  # noqa: ANN401
+    def __init__(self, model: Any, tokens: Tokens, labels: Sequence[str]) -> None:
         self.labels = tuple(labels)
         self.trie: Trie = build([tokens.answer([label]) for label in self.labels])
         self._tokens = tokens
@@ -61,30 +61,31 @@ class LabelScorer:
         """
         return [self._score(question) for question in questions]
 
-    @torch.inference_mode()
     def prefill(self, question: str) -> int:
         """Number of prompt tokens, after a plain forward pass over them alone; the yardstick for `score`."""
         ids = self._tokens.question(question)
-        self._model(input_ids=torch.tensor([ids]), use_cache=False, logits_to_keep=1)
+        with torch.inference_mode():
+            self._model(input_ids=torch.tensor([ids]), use_cache=False, logits_to_keep=1)
         return len(ids)
 
-    @torch.inference_mode()
     def _score(self, question: str) -> dict[str, float]:
         ids = self._tokens.question(question)
         tree = self._tree
-        hidden: Tensor = self._model.model(
-            input_ids=torch.cat((torch.tensor(ids), tree.tokens))[None],
-            attention_mask=tree.mask(len(ids)),
-            position_ids=torch.cat((torch.arange(len(ids)), tree.depths + len(ids) - 1))[None],
-            use_cache=False,
-        ).last_hidden_state[0]
-        return dict(zip(self.labels, tree.label_logprobs(hidden[len(ids) - 1 :]).tolist(), strict=True))
+        with torch.inference_mode():
+            hidden: Tensor = self._model.model(
+                input_ids=torch.cat((torch.tensor(ids), tree.tokens))[None],
+                attention_mask=tree.mask(len(ids)),
+                position_ids=torch.cat((torch.arange(len(ids)), tree.depths + len(ids) - 1))[None],
+                use_cache=False,
+            ).last_hidden_state[0]
+            scores = tree.label_logprobs(hidden[len(ids) - 1 :]).tolist()
+        return dict(zip(self.labels, scores, strict=True))
 
 
 class _Tree:
     """A trie as tensors. Row 0 of a hidden state handed in is the prompt's last token, row i + 1 is node i."""
 
-    def __init__(self, trie: Trie, model: Any) -> None:  # noqa: ANN401
+    def __init__(self, trie: Trie, model: Any) -> None:
         self.tokens = torch.tensor(trie.tokens, dtype=torch.long)
         self.depths = torch.tensor(trie.depths, dtype=torch.long)
         size = len(trie.tokens)

@@ -6,7 +6,6 @@ Run as `python -m mapper_assets.training.prepare_base --artifacts artifacts`.
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -118,7 +117,9 @@ def gguf_in_wheel(profile: BaseProfile, distribution: str) -> Path:
     try:
         files = metadata.distribution(distribution).files or []
     except metadata.PackageNotFoundError:
-        raise BaseModelError(f"The base model {profile.name} comes in {distribution}, not installed. {remedy}") from None
+        raise BaseModelError(
+            f"The base model {profile.name} comes in {distribution}, not installed. {remedy}"
+        ) from None
     found = [Path(str(file.locate())) for file in files if file.suffix == ".gguf"]
     if len(found) != 1 or not found[0].is_file():
         raise BaseModelError(f"{distribution} holds {len(found)} GGUF files where one is expected. {remedy}")
@@ -159,7 +160,7 @@ def _write(profile: BaseProfile, source: str, target: Path, log: Callable[[str],
     return made
 
 
-def _forget_quantisation(model: Any) -> None:  # noqa: ANN401  (transformers ships no usable type here)
+def _forget_quantisation(model: Any) -> None:
     """Let a model that was de-quantised out of a GGUF be saved: transformers 5 still calls it quantised."""
     if getattr(model.config, "quantization_config", None) is None:
         return
@@ -174,7 +175,9 @@ def _move(partial: Path, folder: Path) -> None:
     if folder.exists():
         shutil.rmtree(folder)
     partial.chmod(0o755)
-    os.replace(partial, folder)  # noqa: PTH105  (Path.replace would do; os.replace states the atomicity)
+    for file in partial.iterdir():
+        file.chmod(0o644)
+    partial.replace(folder)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -186,9 +189,7 @@ def main(argv: list[str] | None = None) -> None:
 def _run(parameters: PrepareBase, report: Report) -> None:
     if parameters.base not in BASES:
         raise BaseModelError(f"{parameters.base!r} is no base model. Known: {', '.join(sorted(BASES))}.")
-    made = prepare(
-        BASES[parameters.base], Layout(parameters.artifacts), source=parameters.source, log=report.log
-    )
+    made = prepare(BASES[parameters.base], Layout(parameters.artifacts), source=parameters.source, log=report.log)
     report.result(made.model_dump())
 
 

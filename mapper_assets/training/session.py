@@ -68,7 +68,7 @@ def session(kind: type[Parameters], argv: Sequence[str] | None = None) -> Iterat
         argv: command line without the program, for use without Dagster.
     """
     try:
-        if PipesEnvVarParamsLoader().is_dagster_pipes_process():
+        if PipesEnvVarParamsLoader().is_dagster_pipes_process():  # type: ignore[no-untyped-call]
             with open_dagster_pipes() as context:
                 yield kind.model_validate(dict(context.extras)), Pipes(context)
         else:

@@ -36,8 +36,8 @@ def result(
     valid: int = 1000,
     f1: float = 0.95,
     ece: float = 0.01,
-    by_detector: Mapping[str, int] = {"a": 120, "b": 100},  # noqa: B006 - never changed
-    possible: Mapping[str, int] = {},  # noqa: B006
+    by_detector: Mapping[str, int] = {"a": 120, "b": 100},
+    possible: Mapping[str, int] = {},
     categories: float = 0.9,
     adapter_f1: float = 0.0,
 ) -> Scores:

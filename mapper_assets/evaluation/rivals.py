@@ -1,0 +1,121 @@
+"""What people would use instead of an adapted language model: three mappers that see the label string only.
+
+They are trained on the same rows as the adapter and asked the same golden cases. The strongest of them
+is what the learned mapper has to beat on detectors nobody has seen.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mapper_domain.taxonomy import UNKNOWN
+from mapper_domain.text import normalise, words
+from mapper_model.encoder import SentenceEncoder
+
+
+class Example(NamedTuple):
+    """A native label, a name, an alias or a description, and the canonical label it stands for."""
+
+    text: str
+    label: str
+
+
+class Guess(NamedTuple):
+    """A canonical label and how sure the rival is of it, 0..1 by its own measure."""
+
+    label: str
+    confidence: float
+
+
+class Rival(Protocol):
+    """Anything that maps native labels after having seen examples."""
+
+    def guess(self, texts: Sequence[str]) -> list[Guess]:
+        """One guess a text, in order."""
+
+
+class Lookup:
+    """Normalised lookup: the most frequent meaning of a spelling, case and separators aside, else unknown."""
+
+    def __init__(self, examples: Sequence[Example]) -> None:
+        votes: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for example in examples:
+            votes[normalise(example.text)][example.label] += 1
+        self._table: Mapping[str, Guess] = {key: _majority(found) for key, found in votes.items() if key}
+
+    def guess(self, texts: Sequence[str]) -> list[Guess]:
+        """The majority and its share of the votes; `OTHER.Unknown` at 0.0 for a spelling never seen."""
+        return [self._table.get(normalise(text), Guess(UNKNOWN, 0.0)) for text in texts]
+
+
+class NearestNeighbour:
+    """The meaning of the example whose MiniLM embedding is nearest; its cosine is the confidence."""
+
+    def __init__(self, examples: Sequence[Example], encoder: SentenceEncoder) -> None:
+        self._encoder = encoder
+        self._labels = [example.label for example in examples]
+        self._known = encoder.encode([spoken(example.text) for example in examples])
+
+    def guess(self, texts: Sequence[str]) -> list[Guess]:
+        """Always an answer: nothing is too far away."""
+        cosines = self._encoder.encode([spoken(text) for text in texts]) @ self._known.T
+        nearest = cosines.argmax(axis=1)
+        return [
+            Guess(self._labels[index], float(np.clip(row[index], 0.0, 1.0)))
+            for index, row in zip(nearest, cosines, strict=True)
+        ]
+
+
+class LogisticRegression:
+    """Multinomial logistic regression on character n-grams (TF-IDF) beside the MiniLM embedding."""
+
+    def __init__(self, examples: Sequence[Example], encoder: SentenceEncoder) -> None:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.linear_model import LogisticRegression as Classifier
+
+        self._encoder = encoder
+        self._ngrams = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True)
+        texts = [spoken(example.text) for example in examples]
+        self._ngrams.fit(texts)
+        self._classifier = Classifier(C=20.0, max_iter=300)
+        self._classifier.fit(self._features(texts), [example.label for example in examples])
+
+    def guess(self, texts: Sequence[str]) -> list[Guess]:
+        """The most probable label and its probability."""
+        if not texts:
+            return []
+        probabilities = self._classifier.predict_proba(self._features([spoken(text) for text in texts]))
+        best = probabilities.argmax(axis=1)
+        labels = self._classifier.classes_[best]
+        return [Guess(str(label), float(row[i])) for label, row, i in zip(labels, probabilities, best, strict=True)]
+
+    def _features(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        from scipy.sparse import csr_matrix, hstack
+
+        features: NDArray[np.float64] = hstack(
+            [self._ngrams.transform(texts), csr_matrix(self._encoder.encode(texts))], format="csr"
+        )
+        return features
+
+
+def train(examples: Sequence[Example], encoder: SentenceEncoder) -> dict[str, Rival]:
+    """All rivals by name, trained on the same examples."""
+    distinct = sorted(set(examples))
+    return {
+        "lookup": Lookup(distinct),
+        "nearest_neighbour": NearestNeighbour(distinct, encoder),
+        "logistic_regression": LogisticRegression(distinct, encoder),
+    }
+
+
+def spoken(text: str) -> str:
+    """A label as words an encoder can read: `US_SSN` and `usSsn` become `us ssn`."""
+    return " ".join(words(text)) or text
+
+
+def _majority(votes: Counter[str]) -> Guess:
+    label, count = max(votes.items(), key=lambda item: (item[1], item[0]))
+    return Guess(label, count / votes.total())

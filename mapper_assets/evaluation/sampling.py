@@ -1,0 +1,99 @@
+"""Which golden cases the model is asked about. Model calls are the cost of an evaluation; everything else is free.
+
+Cases the model decides are asked first; a sample of those a reviewed mapping decides measures the adapter alone
+and how often it disagrees with a reviewer. What was not asked is made up for by weights, never left out in silence.
+"""
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, zip_longest
+from typing import NamedTuple
+
+from mapper_domain.value import Value
+
+
+class Budget(Value):
+    """How much may be asked.
+
+    Attributes:
+        calls: distinct questions put to the model, about 0.2 to 0.4 s each with the small base on one core.
+    """
+
+    name: str
+    calls: int
+
+
+BUDGETS = {
+    budget.name: budget
+    for budget in (Budget(name="tiny", calls=150), Budget(name="default", calls=700), Budget(name="full", calls=10_000))
+}
+
+
+class Candidate(NamedTuple):
+    """One golden case as far as sampling cares.
+
+    Attributes:
+        group: cases that compete for the same share of the budget.
+        stratum: cases that stand for each other when only some of them are asked; part of one group.
+    """
+
+    case: str
+    question: str
+    group: str
+    stratum: str
+
+
+class Sample(NamedTuple):
+    """What to ask, and for how many cases of its stratum each asked case stands.
+
+    Attributes:
+        questions: distinct, in the order of the candidates.
+        weights: by case; a case whose question is not asked has none.
+    """
+
+    questions: tuple[str, ...]
+    weights: Mapping[str, float]
+
+
+def draw(candidates: Sequence[Candidate], calls: int, seed: int) -> Sample:
+    """Share `calls` between the groups, and within a group take strata in turn, seeded.
+
+    Small groups are asked whole and what they leave goes to the larger ones. A case whose question is asked
+    for another's sake counts as asked.
+    """
+    groups: defaultdict[str, list[Candidate]] = defaultdict(list)
+    for candidate in candidates:
+        groups[candidate.group].append(candidate)
+    orders = {name: _in_turn(group, random.Random(f"{seed}/{name}")) for name, group in sorted(groups.items())}  # noqa: S311
+    chosen: set[str] = set()
+    left = calls
+    for position, name in enumerate(sorted(orders, key=lambda name: (len(set(orders[name])), name))):
+        fresh = [question for question in dict.fromkeys(orders[name]) if question not in chosen]
+        taken = fresh[: left // (len(orders) - position)]
+        chosen.update(taken)
+        left -= len(taken)
+    return Sample(
+        questions=tuple(dict.fromkeys(c.question for c in candidates if c.question in chosen)),
+        weights=_weights(candidates, chosen),
+    )
+
+
+def _in_turn(group: Iterable[Candidate], drawn: random.Random) -> list[str]:
+    """Questions of a group: one of each stratum, then a second of each, and so on, shuffled within strata."""
+    strata: defaultdict[str, list[str]] = defaultdict(list)
+    for candidate in group:
+        strata[candidate.stratum].append(candidate.question)
+    for questions in strata.values():
+        drawn.shuffle(questions)
+    rounds = zip_longest(*(strata[name] for name in sorted(strata)))
+    return [question for question in chain.from_iterable(rounds) if question is not None]
+
+
+def _weights(candidates: Sequence[Candidate], chosen: set[str]) -> dict[str, float]:
+    size: defaultdict[str, int] = defaultdict(int)
+    asked: defaultdict[str, int] = defaultdict(int)
+    for candidate in candidates:
+        size[candidate.stratum] += 1
+        asked[candidate.stratum] += candidate.question in chosen
+    return {c.case: size[c.stratum] / asked[c.stratum] for c in candidates if c.question in chosen}

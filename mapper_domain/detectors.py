@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from mapper_domain.payloads import Payload
+from mapper_domain.payloads import SCORED_LABELS, Payload
 from mapper_domain.value import Value
 
 Relation = Literal["any", "all"]
@@ -67,6 +67,11 @@ class Detector(Value):
     def by_label(self) -> Mapping[tuple[str | None, str], LabelMapping]:
         """Mappings by (field, label)."""
         return {(mapping.field, mapping.label): mapping for mapping in self.maps}
+
+    @property
+    def native(self) -> Payload:
+        """How its answers read: as declared, else as the scored labels of a text classifier."""
+        return self.payload or SCORED_LABELS
 
     def find(self, label: str, field: str | None = None) -> LabelMapping | None:
         """The mapping of exactly this string, first in the given field, then in any."""

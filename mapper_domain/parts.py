@@ -149,18 +149,18 @@ def _by_label(part: Part, entry: JsonValue, grammar: Verdict | None) -> Iterator
 
 
 def _by_key(part: Part, entry: JsonValue) -> Iterator[Finding]:
-    scores = _object(part.scores, entry) if part.scores else {}
     if part.flags is None:
-        for label, raw in scores.items():
+        for label, raw in _object(part.scores or "@", entry).items():
             own = _score(search(part.value, raw), part)
             if _passes(own, part, entry):
                 yield Finding(label=one_label(label), field=part.field, score=_sureness(own, part))
         return
+    scores = search(part.scores, entry) if part.scores else None
     for label, flag in _object(part.flags, entry).items():
         if flag is not None and not isinstance(flag, bool):
             raise PayloadError(f"A value at {part.flags!r} is {_kind(flag)}, not true or false.")
         if flag is (part.polarity == "high"):
-            given = scores.get(label)
+            given = scores.get(label) if isinstance(scores, dict) else None
             score = None if given is None else _score(search(part.value, given), part)
             yield Finding(label=one_label(label), field=part.field, score=score)
 

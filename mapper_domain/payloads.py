@@ -6,11 +6,12 @@ label means is no concern of this module. Nothing here ever puts a piece of an a
 
 import json
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import Self
 
 from pydantic import JsonValue, model_validator
 
-from mapper_domain.errors import PayloadError
+from mapper_domain.errors import DetectorFailed, PayloadError
 from mapper_domain.expressions import Expression, search
 from mapper_domain.parts import Finding as Finding
 from mapper_domain.parts import Part, number
@@ -40,6 +41,14 @@ class Payload(Value):
     negatives: tuple[str, ...] = ()
     text: Verdict | None = None
 
+    @cached_property
+    def _silent(self) -> frozenset[str]:
+        return frozenset(negative.casefold() for negative in self.negatives)
+
+    def says_nothing(self, label: str) -> bool:
+        """Whether the label is one of the negatives."""
+        return label.casefold() in self._silent
+
     @model_validator(mode="after")
     def _answers_have_a_grammar(self) -> Self:
         if self.text is None and any(part.answer for part in self.parts):
@@ -66,21 +75,20 @@ def findings(output: JsonValue, payload: Payload | None) -> tuple[Finding, ...]:
             or one or many objects `{label, score?, field?, description?}` with scores in 0..1.
 
     Raises:
-        PayloadError: when the answer is not of the declared shape, reports a failure, or has more than
-            `MAX_FINDINGS` findings. Never quotes the answer.
+        DetectorFailed: when the answer reports a failure.
+        PayloadError: when the answer is not of the declared shape or has more than `MAX_FINDINGS` findings.
+            Never quotes the answer.
     """
     if isinstance(output, str) and output.lstrip()[:1] in ("{", "["):
         output = _parse_json(output)
     if payload is None:
         return _distinct(_described(output))
-    found = _text(output, payload) if isinstance(output, str) else _answer(output, payload)
-    negatives = {negative.casefold() for negative in payload.negatives}
-    return _distinct(finding for finding in found if finding.label.casefold() not in negatives)
+    return _distinct(_text(output, payload) if isinstance(output, str) else _answer(output, payload))
 
 
 def _answer(answer: JsonValue, payload: Payload) -> Iterator[Finding]:
     if payload.failed is not None and _truthy(search(payload.failed, answer)):
-        raise PayloadError(f"The detector reports that it failed (at {payload.failed!r}).")
+        raise DetectorFailed(f"The detector reports that it failed (at {payload.failed!r}).")
     entries = [part.entries(answer) for part in payload.parts]
     ran = any(found is not None for found in entries) if payload.ran is None else _truthy(search(payload.ran, answer))
     if not ran:
@@ -90,18 +98,20 @@ def _answer(answer: JsonValue, payload: Payload) -> Iterator[Finding]:
     for part, found in zip(payload.parts, entries, strict=True):
         for entry in found or ():
             for finding in part.read(entry, payload.text):
-                silent = False
-                yield finding
+                if not payload.says_nothing(finding.label):
+                    silent = False
+                    yield finding
     if silent and payload.otherwise is not None:
         label = search(payload.otherwise, answer)
-        if isinstance(label, str):
+        if isinstance(label, str) and not payload.says_nothing(label):
             yield Finding(label=one_label(label))
 
 
 def _text(text: str, payload: Payload) -> Iterator[Finding]:
     labels = payload.text.read(text) if payload.text is not None else None
-    for label in (text,) if labels is None else labels:
-        yield Finding(label=one_label(label))
+    for label in (one_label(text),) if labels is None else labels:
+        if not payload.says_nothing(label):
+            yield Finding(label=one_label(label))
 
 
 def _described(output: JsonValue) -> Iterator[Finding]:

@@ -122,7 +122,7 @@ class _Tree:
             return {key: self.convert(value, (*at, key)) for key, value in self._entries(node, at)}
         if isinstance(node, yaml.SequenceNode):
             return [self.convert(item, (*at, index)) for index, item in enumerate(node.value)]
-        if isinstance(node, yaml.ScalarNode) and at and at[0] in self._typed and node.style is None:
+        if isinstance(node, yaml.ScalarNode) and at and at[0] in self._typed and not node.style:
             return _core_type(node.value)
         return str(node.value)
 

@@ -23,7 +23,7 @@ class Verdict(Value):
     Attributes:
         positive: words that say something was found, spelt as labels, for example `unsafe`. Case does not count.
         negative: words that say nothing was found.
-        codes: separates the codes after a positive verdict; None where none follow.
+        codes: separates the codes on the lines after a positive verdict; None where none follow.
     """
 
     positive: tuple[str, ...] = Field(min_length=1)
@@ -44,7 +44,7 @@ class Verdict(Value):
             return ()
         for positive in self.positive:
             if word == positive.casefold():
-                return self._codes(plain[opening.end() :]) or (positive,)
+                return self._codes(plain[opening.end() :].partition("\n")[2]) or (positive,)
         return None
 
     def _codes(self, rest: str) -> tuple[str, ...]:

@@ -38,7 +38,9 @@ def promotions(releases: Path) -> tuple[Promotion, ...]:
         try:
             found.append(Promotion.model_validate_json(line))
         except ValidationError as error:
-            raise ReleaseCorrupt(f"{PROMOTIONS}:{number} is not a promotion; restore the line from a backup.") from error
+            raise ReleaseCorrupt(
+                f"{PROMOTIONS}:{number} is not a promotion; restore the line from a backup."
+            ) from error
     return tuple(found)
 
 

@@ -1,0 +1,28 @@
+"""Checks of the reviewed files: each catalogue asset lists every problem in its own files, with line and remedy."""
+
+import dagster as dg
+
+from mapper_assets.assets.config import key_of
+from mapper_assets.catalogue import Group, problems
+from mapper_assets.checks.results import found, or_fails
+from mapper_assets.resources import Sources
+
+MEANING = {
+    Group.TAXONOMY: "Schema, versions, unique names and migrations.",
+    Group.DETECTORS: "Schema, unique labels, and that every label they map to is in the taxonomy.",
+    Group.FRAMEWORKS: "Schema, and that every label and control of the mapping exists.",
+}
+
+
+def valid(group: Group) -> dg.AssetChecksDefinition:
+    """The check that a group of files can be used."""
+
+    @dg.asset_check(asset=key_of(group), name="valid", blocking=True, description=MEANING[group])
+    @or_fails
+    def check(sources: Sources) -> dg.AssetCheckResult:
+        return found(problems(sources.path, group), {"files": len(group.files(sources.path))})
+
+    return check
+
+
+CHECKS = [valid(group) for group in MEANING]

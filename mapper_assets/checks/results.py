@@ -1,0 +1,38 @@
+"""How a check's finding becomes a result. A check that cannot run is a failed check with a message, not a crash."""
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import ParamSpec
+
+import dagster as dg
+
+from mapper_domain.errors import MapperError
+
+P = ParamSpec("P")
+SHOWN = 50
+"""Most findings listed in the UI; the count is always complete."""
+
+
+def found(problems: Sequence[object], numbers: Mapping[str, int | float | str] | None = None) -> dg.AssetCheckResult:
+    """Passed if nothing was found; else every finding is listed, up to a page of them."""
+    listed = [f"- {problem}" for problem in problems[:SHOWN]]
+    if len(problems) > SHOWN:
+        listed.append(f"- and {len(problems) - SHOWN} more")
+    return dg.AssetCheckResult(
+        passed=not problems,
+        description="\n".join(listed) or None,
+        metadata={"problems": len(problems), **(numbers or {})},
+    )
+
+
+def or_fails(check: Callable[P, dg.AssetCheckResult]) -> Callable[P, dg.AssetCheckResult]:
+    """Make a check that cannot be carried out a failed one that says why: silence would read as consent."""
+
+    @functools.wraps(check)
+    def run(*args: P.args, **kwargs: P.kwargs) -> dg.AssetCheckResult:
+        try:
+            return check(*args, **kwargs)
+        except (MapperError, OSError, ValueError) as error:
+            return dg.AssetCheckResult(passed=False, description=f"The check could not be carried out: {error}")
+
+    return run

@@ -18,6 +18,7 @@ from pathlib import Path
 from mapper_domain.detectors import Detector
 from mapper_domain.errors import CatalogError, Problem, UnknownDetector
 from mapper_domain.frameworks import Frameworks
+from mapper_domain.history import History, read_history
 from mapper_domain.parsing_detectors import TYPED, parse_detector
 from mapper_domain.parsing_frameworks import check_successions, parse_edition, parse_mappings
 from mapper_domain.parsing_taxonomy import parse_taxonomy
@@ -84,9 +85,25 @@ def load(root: Path) -> Catalog:
     taxonomy = parse_taxonomy(read(root / "taxonomy" / "taxonomy.yaml", root), problems)
     detectors = _detectors(root, taxonomy, problems)
     frameworks = _frameworks(root, taxonomy, problems)
+    if taxonomy is not None:
+        read_history(root, taxonomy, problems)
     if problems or taxonomy is None or frameworks is None:
         raise CatalogError(sorted(problems, key=lambda problem: (problem.file, problem.line or 0)))
     return Catalog(taxonomy=taxonomy, detectors=detectors, frameworks=frameworks)
+
+
+def load_history(root: Path) -> History:
+    """Earlier versions of the taxonomy below `root/taxonomy`, and the migrations between versions.
+
+    Raises:
+        CatalogError: with every problem in the taxonomy, its earlier versions and its migrations.
+    """
+    problems: list[Problem] = []
+    taxonomy = parse_taxonomy(read(root / "taxonomy" / "taxonomy.yaml", root), problems)
+    history = None if taxonomy is None else read_history(root, taxonomy, problems)
+    if problems or history is None:
+        raise CatalogError(problems)
+    return history
 
 
 def _detectors(root: Path, taxonomy: Taxonomy | None, problems: list[Problem]) -> tuple[Detector, ...]:

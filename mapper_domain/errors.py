@@ -2,6 +2,7 @@
 
     MapperError
     ├── CatalogError            the YAML catalogue cannot be used; carries every Problem found
+    ├── MigrationError          labels cannot be carried from one taxonomy version to another
     ├── InvalidTenant           a tenant id that could escape a path or break a partition key
     ├── UnknownDetector         nobody has described this detector; names the nearest known ones
     ├── PayloadError            a detector's answer cannot be read as findings
@@ -60,6 +61,10 @@ class CatalogError(MapperError):
         self.problems = tuple(problems)
         plural = "problem" if len(self.problems) == 1 else "problems"
         super().__init__(f"{len(self.problems)} {plural} in the catalogue:\n" + "\n".join(map(str, self.problems)))
+
+
+class MigrationError(MapperError):
+    """Labels cannot be carried from one taxonomy version to another without guessing, or no migration is described."""
 
 
 class InvalidTenant(MapperError):

@@ -61,6 +61,11 @@ class Layout:
         return self.root / "ledgers"
 
     @property
+    def manifests(self) -> Path:
+        """What each tenant's day consists of, `<tenant>/<day>.json`; derived from segments, replaced when they grow."""
+        return self.root / "manifests"
+
+    @property
     def reports(self) -> Path:
         """Report bundles, `<tenant>/<yyyy>/<mm>/<dd>/r<NNNN>/`."""
         return self.root / "reports"

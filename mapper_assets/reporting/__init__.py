@@ -1,0 +1,1 @@
+"""Evidence of one tenant and UTC day: read, reconciled, counted, bundled. Imports no dagster."""

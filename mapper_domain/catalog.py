@@ -1,7 +1,7 @@
 """The whole catalogue: taxonomy, detectors and frameworks, read once, frozen and content-hashed.
 
-The files are read by `sources` (YAML with line numbers) and given meaning by `parsing_taxonomy`,
-`parsing_detectors` and `parsing_frameworks`, which collect every problem instead of stopping at the first.
+The files are read by `sources` (YAML with line numbers) and given meaning by the `parsing_…` modules and `history`,
+which collect every problem instead of stopping at the first.
 
     python -m mapper_domain.catalog [ROOT]
 
@@ -20,7 +20,8 @@ from mapper_domain.errors import CatalogError, Problem, UnknownDetector
 from mapper_domain.frameworks import Frameworks
 from mapper_domain.history import History, read_history
 from mapper_domain.parsing_detectors import TYPED, parse_detector
-from mapper_domain.parsing_frameworks import check_successions, parse_edition, parse_mappings
+from mapper_domain.parsing_frameworks import check_successions, parse_edition
+from mapper_domain.parsing_mappings import parse_mappings
 from mapper_domain.parsing_taxonomy import parse_taxonomy
 from mapper_domain.sources import read
 from mapper_domain.taxonomy import Taxonomy

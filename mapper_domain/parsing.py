@@ -1,7 +1,7 @@
 """From a YAML source to a validated document, with every problem turned into words for the person who wrote it.
 
-The documents of each kind and what they mean together live in `parsing_taxonomy`, `parsing_detectors` and
-`parsing_frameworks`.
+The documents of each kind, and what they mean together, live in `parsing_taxonomy`, `parsing_detectors`,
+`parsing_frameworks`, `parsing_mappings` and `history`.
 """
 
 from collections.abc import Collection, Iterable, Iterator

@@ -6,7 +6,7 @@ word of it is a word of the catalogue. All else is reduced to a keyed hash by th
 
 import re
 from collections.abc import Collection
-from itertools import chain
+from itertools import chain, pairwise
 
 from mapper_domain.catalog import Catalog
 from mapper_domain.detectors import Detector
@@ -111,5 +111,5 @@ def _is_known(word: str, known_words: Collection[str]) -> bool:
 
 def _is_random(token: str) -> bool:
     """Whether a long token mixes letters and digits so often that nobody would have named something so."""
-    changes = sum(a.isdigit() != b.isdigit() for a, b in zip(token, token[1:], strict=False))
+    changes = sum(a.isdigit() != b.isdigit() for a, b in pairwise(token))
     return changes >= 4

@@ -1,0 +1,41 @@
+"""`python -m mapper_serving`: the service under uvicorn, set by `MAPPER_*`."""
+
+import sys
+
+import uvicorn
+from pydantic import ValidationError
+
+from mapper_domain.errors import MapperError
+from mapper_serving import logs
+from mapper_serving.app import create_app
+from mapper_serving.settings import Settings
+
+
+def main() -> int:
+    """Serve until stopped; 2 with a message when the service cannot begin."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for problem in error.errors(include_input=False):
+            sys.stderr.write(f"MAPPER_{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}\n")
+        return 2
+    logs.configure(settings.log_level)
+    try:
+        app = create_app(settings)
+    except MapperError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,69 @@
+"""Builds the application: the one place where its parts meet."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from mapper_serving import openapi
+from mapper_serving.middleware import Observe
+from mapper_serving.problems import Code, Refusal, respond
+from mapper_serving.releases import OpenEngine
+from mapper_serving.routes import health, mapping, metrics, version
+from mapper_serving.service import initial, local_engine, running
+from mapper_serving.settings import Settings
+from mapper_serving.state import Serving
+
+
+def create_app(
+    settings: Settings | None = None, *, first: Serving | None = None, open_engine: OpenEngine | None = None
+) -> FastAPI:
+    """The service as an ASGI application; files and threads are opened when its lifespan begins.
+
+    Args:
+        settings: by default from `MAPPER_*`.
+        first: what answers until a release is loaded; by default the rules of the catalogue at `settings.root`.
+        open_engine: how a release's engine is opened; by default in this process.
+
+    Raises:
+        CatalogError: when there is neither a usable catalogue nor a release.
+        ReleaseError: when there is no usable catalogue and the release cannot be used either.
+    """
+    settings = settings or Settings()
+    open_engine = open_engine or local_engine(settings)
+    first = first or initial(settings, open_engine)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with running(settings, first, open_engine) as service:
+            app.state.service = service
+            yield
+
+    app = FastAPI(
+        title="Llama Mapper",
+        summary="Maps what detectors say to one taxonomy, and records every answer.",
+        version=version.service_version(),
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    for routes in (mapping.router, health.router, metrics.router, version.router):
+        app.include_router(routes)
+    app.add_middleware(Observe)
+    app.add_exception_handler(HTTPException, _plain_problem)
+    openapi.install(app)
+    return app
+
+
+async def _plain_problem(_request: Request, error: Exception) -> Response:
+    """Problems the framework finds by itself: no such path, no such method."""
+    if isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        response = respond(Refusal(Code.METHOD_NOT_ALLOWED, "See /openapi.json for the methods of this path."))
+        response.headers.update(error.headers or {})
+        return response
+    if isinstance(error, HTTPException) and error.status_code == HTTPStatus.NOT_FOUND:
+        return respond(Refusal(Code.NOT_FOUND, "See /openapi.json for the paths of this service."))
+    raise error

@@ -1,0 +1,67 @@
+"""The published OpenAPI 3.1 document: bodies and problems, which the lean handlers do not declare by types."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from mapper_domain.events import CanonicalEvent
+from mapper_serving.bodies import BatchAnswer, BatchRequest, MapRequest
+from mapper_serving.problems import KINDS, MEDIA_TYPE, Code, ProblemDocument
+
+_REF = "#/components/schemas/{model}"
+_PUBLISHED: tuple[type[BaseModel], ...] = (MapRequest, BatchRequest, CanonicalEvent, BatchAnswer, ProblemDocument)
+_SECURITY = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+VERSION_HEADERS = ("X-Taxonomy-Version", "X-Frameworks-Version", "X-Release")
+
+
+def body(model: type[BaseModel]) -> Mapping[str, Any]:
+    """The `openapi_extra` of a route that reads this JSON body and needs an API key."""
+    content = {"application/json": {"schema": _ref(model)}}
+    return {"requestBody": {"required": True, "content": content}, "security": [{name: []} for name in _SECURITY]}
+
+
+def answer(model: type[BaseModel], description: str, *headers: str) -> dict[str, Any]:
+    """A response with this JSON body and these headers."""
+    return {
+        "description": description,
+        "content": {"application/json": {"schema": _ref(model)}},
+        "headers": {name: {"schema": {"type": "string"}, "required": True} for name in headers},
+    }
+
+
+def problems(*codes: Code) -> dict[int | str, dict[str, Any]]:
+    """Problem responses by status; codes that share a status share an entry."""
+    found: dict[int | str, dict[str, Any]] = {}
+    for code in codes:
+        entry = found.setdefault(
+            KINDS[code].status, {"description": "", "content": {MEDIA_TYPE: {"schema": _ref(ProblemDocument)}}}
+        )
+        entry["description"] = ", ".join(filter(None, (entry["description"], f"`{code}`")))
+    return found
+
+
+def install(app: FastAPI) -> None:
+    """Let the application publish the document with the schemas its routes refer to."""
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            made = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+            _, schemas = models_json_schema([(model, "validation") for model in _PUBLISHED], ref_template=_REF)
+            components = made.setdefault("components", {})
+            components["schemas"] = {**components.get("schemas", {}), **schemas["$defs"]}
+            components["securitySchemes"] = _SECURITY
+            app.openapi_schema = made
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
+
+
+def _ref(model: type[BaseModel]) -> dict[str, str]:
+    return {"$ref": _REF.format(model=model.__name__)}

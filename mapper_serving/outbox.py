@@ -1,0 +1,267 @@
+"""The outbox: rows that are on disk before anybody is told they were accepted.
+
+One thread writes; whatever arrives while it commits goes into the next commit (group commit). Each
+commit numbers the events of every tenant and UTC day 1, 2, 3 … and updates the day's ledger in the
+same transaction, so counts and rows cannot disagree. Shipping rows onward is `shipping`'s business.
+"""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from mapper_domain.errors import EventWriteError
+
+BATCH_ROWS: Final = 512
+PAGE_BYTES: Final = 4096
+BUSY_SECONDS: Final = 10.0
+FAILURE_SECONDS: Final = 5.0
+"""How long after a failed commit the outbox says it does not accept rows; then only trying can tell."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS events (
+    tenant_id TEXT NOT NULL, day TEXT NOT NULL, sequence INTEGER NOT NULL,
+    event_id TEXT NOT NULL, recorded_at TEXT NOT NULL, record TEXT NOT NULL, event TEXT NOT NULL,
+    UNIQUE (tenant_id, day, sequence)
+) STRICT;
+CREATE TABLE IF NOT EXISTS rejections (
+    tenant_id TEXT NOT NULL, day TEXT NOT NULL, sequence INTEGER NOT NULL,
+    rejection_id TEXT NOT NULL, occurred_at TEXT NOT NULL, code TEXT NOT NULL,
+    UNIQUE (tenant_id, day, sequence)
+) STRICT;
+CREATE TABLE IF NOT EXISTS days (
+    tenant_id TEXT NOT NULL, day TEXT NOT NULL,
+    accepted INTEGER NOT NULL DEFAULT 0, rejected INTEGER NOT NULL DEFAULT 0, updated_at TEXT NOT NULL DEFAULT '',
+    shipped_accepted INTEGER NOT NULL DEFAULT 0, shipped_rejected INTEGER NOT NULL DEFAULT 0,
+    plan_accepted INTEGER, plan_rejected INTEGER,
+    PRIMARY KEY (tenant_id, day)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+class Event(NamedTuple):
+    """A canonical event on its way to disk.
+
+    Attributes:
+        day: UTC day of its `occurred_at`, `yyyy-mm-dd`.
+        record: JSON of an `EventRecord` without `event_id`, `tenant_id`, `sequence`, `recorded_at` and `event`.
+        event: the canonical event's JSON exactly as it is answered.
+    """
+
+    tenant_id: str
+    day: str
+    event_id: str
+    record: str
+    event: str
+
+
+class Rejection(NamedTuple):
+    """A refused request on its way to disk; `occurred_at` is ISO 8601 in UTC."""
+
+    tenant_id: str
+    day: str
+    rejection_id: str
+    occurred_at: str
+    code: str
+
+
+Row = Event | Rejection
+OnCommit = Callable[[int, float], None]
+
+
+class _Submission(NamedTuple):
+    rows: Sequence[Row]
+    future: "asyncio.Future[None]"
+    loop: asyncio.AbstractEventLoop
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection in which every commit is on disk when it returns (WAL, synchronous=FULL)."""
+    connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.executescript(_SCHEMA)
+    return connection
+
+
+class Outbox:
+    """A bounded, durable queue of rows; used from event loops, written by a thread of its own.
+
+    Attributes:
+        problem: why the last commit failed, or empty.
+    """
+
+    def __init__(
+        self, path: Path, *, max_rows: int, max_bytes: int, on_commit: OnCommit = lambda _rows, _seconds: None
+    ) -> None:
+        """Open or create the outbox.
+
+        Args:
+            path: the SQLite file.
+            max_rows: rows it holds, shipped ones aside, before it refuses.
+            max_bytes: bytes the file may take.
+            on_commit: told rows and seconds of every commit; rows are 0 for one that failed.
+
+        Raises:
+            EventWriteError: when the file cannot be used.
+        """
+        self.problem = ""
+        self._failed_at = 0.0
+        self._max_rows = max_rows
+        self._on_commit = on_commit
+        self._queue: queue.SimpleQueue[_Submission | None] = queue.SimpleQueue()
+        self._closed = False
+        self._lock = threading.Lock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = connect(path)
+            self._connection.execute(f"PRAGMA max_page_count={max_bytes // PAGE_BYTES}")
+            self._pending = _count(self._connection)
+        except (OSError, sqlite3.Error) as error:
+            raise EventWriteError(f"The outbox {path} cannot be opened: {error}.") from error
+        self._writer = threading.Thread(target=self._write, name="outbox", daemon=True)
+        self._writer.start()
+
+    @property
+    def pending(self) -> int:
+        """Rows that are durable, or about to be, and not shipped."""
+        return self._pending
+
+    @property
+    def accepts(self) -> bool:
+        """Whether a row would be taken now."""
+        failing = bool(self.problem) and time.monotonic() - self._failed_at < FAILURE_SECONDS
+        return not self._closed and not failing and self._pending < self._max_rows
+
+    async def append(self, rows: Sequence[Row]) -> None:
+        """Return when all rows are durable, in one transaction.
+
+        Raises:
+            EventWriteError: when they are not; then none of them is.
+        """
+        with self._lock:
+            if self._closed:
+                raise EventWriteError("The service is shutting down; send the request again.")
+            if self._pending + len(rows) > self._max_rows:
+                raise EventWriteError("The outbox is full because events are not being shipped; try again later.")
+            self._pending += len(rows)
+            loop = asyncio.get_running_loop()
+            future: asyncio.Future[None] = loop.create_future()
+            self._queue.put(_Submission(rows, future, loop))
+        await future
+
+    def shipped(self, rows: int) -> None:
+        """Note that rows have left the outbox."""
+        with self._lock:
+            self._pending -= rows
+
+    def close(self) -> None:
+        """Make everything submitted durable, then stop."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._queue.put(None)
+        self._writer.join()
+        self._connection.close()
+
+    def _write(self) -> None:
+        while (first := self._queue.get()) is not None:
+            batch = [first]
+            rows, last = len(first.rows), False
+            while rows < BATCH_ROWS and not self._queue.empty():
+                following = self._queue.get()
+                if following is None:
+                    last = True
+                    break
+                batch.append(following)
+                rows += len(following.rows)
+            self._commit(batch, rows)
+            if last:
+                return
+
+    def _commit(self, batch: Sequence[_Submission], rows: int) -> None:
+        started = time.monotonic()
+        error: EventWriteError | None = None
+        try:
+            store(self._connection, [row for submission in batch for row in submission.rows], datetime.now(UTC))
+            self.problem = ""
+        except sqlite3.Error as failure:
+            self.problem = f"The outbox cannot be written: {failure}."
+            self._failed_at = time.monotonic()
+            error = EventWriteError(self.problem)
+            with self._lock:
+                self._pending -= rows
+        self._on_commit(0 if error else rows, time.monotonic() - started)
+        for loop in {submission.loop for submission in batch}:
+            futures = [submission.future for submission in batch if submission.loop is loop]
+            try:
+                loop.call_soon_threadsafe(_resolve, futures, error)
+            except RuntimeError:  # that loop is closed: nobody waits there any more
+                continue
+
+
+def store(connection: sqlite3.Connection, rows: Sequence[Row], now: datetime) -> None:
+    """Write rows, number them and count them, in one durable transaction.
+
+    Raises:
+        sqlite3.Error: when nothing was written.
+    """
+    moment = now.isoformat()
+    days = sorted({(row.tenant_id, row.day) for row in rows})
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for key in days:
+            accepted, rejected = _counts(connection, key)
+            events = [row for row in rows if isinstance(row, Event) and row[:2] == key]
+            refused = [row for row in rows if isinstance(row, Rejection) and row[:2] == key]
+            connection.executemany(
+                "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (*key, number, row.event_id, moment, row.record, row.event)
+                    for number, row in enumerate(events, start=accepted + 1)
+                ],
+            )
+            connection.executemany(
+                "INSERT INTO rejections VALUES (?, ?, ?, ?, ?, ?)",
+                [(*key, number, *row[2:]) for number, row in enumerate(refused, start=rejected + 1)],
+            )
+            connection.execute(
+                "INSERT INTO days (tenant_id, day, accepted, rejected, updated_at) VALUES (?, ?, ?, ?, ?) "
+                "ON CONFLICT DO UPDATE SET accepted = excluded.accepted, rejected = excluded.rejected, "
+                "updated_at = excluded.updated_at",
+                (*key, accepted + len(events), rejected + len(refused), moment),
+            )
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _counts(connection: sqlite3.Connection, key: tuple[str, str]) -> tuple[int, int]:
+    row = connection.execute("SELECT accepted, rejected FROM days WHERE tenant_id = ? AND day = ?", key).fetchone()
+    return (0, 0) if row is None else (row[0], row[1])
+
+
+def _count(connection: sqlite3.Connection) -> int:
+    """Rows not shipped yet."""
+    row = connection.execute(
+        "SELECT coalesce(sum(accepted - shipped_accepted + rejected - shipped_rejected), 0) FROM days"
+    ).fetchone()
+    return int(row[0])
+
+
+def _resolve(futures: Sequence["asyncio.Future[None]"], error: EventWriteError | None) -> None:
+    for future in futures:
+        if future.done():
+            continue
+        if error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(error)

@@ -1,0 +1,76 @@
+"""`GET /livez` and `GET /readyz`: whether the process runs, and whether it should be sent requests."""
+
+from http import HTTPStatus
+
+import orjson
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from mapper_serving import openapi
+from mapper_serving.service import Service
+
+router = APIRouter(tags=["health"])
+
+
+class Alive(BaseModel):
+    """The process answers."""
+
+    status: str = "alive"
+
+
+class Readiness(BaseModel):
+    """Whether this replica should be sent requests, and why not.
+
+    Attributes:
+        status: `ready` or `not-ready`.
+        mode: `model` with a release, `rules` without.
+        release: the release that serves, or `rules`.
+        refused: why the release the pointer names does not serve, or empty; the last good one does meanwhile.
+        problems: what keeps the replica from being ready.
+        pending: rows that wait to be shipped.
+    """
+
+    status: str
+    mode: str
+    release: str
+    refused: str
+    problems: tuple[str, ...]
+    pending: int
+
+
+@router.get("/livez", responses={200: openapi.answer(Alive, "The process answers.")})
+async def livez() -> Response:
+    """Always 200: whoever reads it knows that the event loop turns."""
+    return Response(Alive().model_dump_json(), media_type="application/json")
+
+
+@router.get(
+    "/readyz",
+    responses={200: openapi.answer(Readiness, "Ready."), 503: openapi.answer(Readiness, "Not ready; see problems.")},
+)
+async def readyz(request: Request) -> Response:
+    """200 when requests would be answered and recorded."""
+    state = readiness(request.app.state.service)
+    status = HTTPStatus.OK if state.status == "ready" else HTTPStatus.SERVICE_UNAVAILABLE
+    return Response(orjson.dumps(state.model_dump()), status_code=status, media_type="application/json")
+
+
+def readiness(service: Service) -> Readiness:
+    """What `/readyz` answers."""
+    problems = []
+    if not service.releases.settled:
+        problems.append("The release is still being loaded.")
+    if service.keyring.problem:
+        problems.append(service.keyring.problem)
+    if not service.outbox.accepts:
+        problems.append(service.outbox.problem or "The outbox is full or closed.")
+    serving = service.releases.current
+    return Readiness(
+        status="not-ready" if problems else "ready",
+        mode="rules" if serving.engine is None else "model",
+        release=serving.versions.release,
+        refused=service.releases.refused,
+        problems=tuple(problems),
+        pending=service.outbox.pending,
+    )

@@ -1,0 +1,187 @@
+"""`POST /map` and `POST /map/batch`: HTTP in, HTTP out, and nothing answered that is not recorded."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+import orjson
+from fastapi import APIRouter, Request
+from pydantic import JsonValue
+from starlette.responses import Response
+
+from mapper_domain.errors import EventWriteError
+from mapper_domain.events import CanonicalEvent, Versions
+from mapper_serving import openapi
+from mapper_serving.auth import authenticate, refuse_other_tenant
+from mapper_serving.bodies import BatchAnswer, BatchRequest, MapRequest, check, parse_batch, parse_item, parse_map
+from mapper_serving.keys import Tenant
+from mapper_serving.outbox import Event, Rejection, Row
+from mapper_serving.problems import Code, Refusal, respond
+from mapper_serving.service import Service, rejection
+from mapper_serving.state import Serving
+
+router = APIRouter(tags=["mapping"])
+
+_SHARED = (
+    Code.NOT_UTF8,
+    Code.MALFORMED_JSON,
+    Code.UNAUTHENTICATED,
+    Code.TENANT_MISMATCH,
+    Code.BODY_TOO_LONG,
+    Code.UNSUPPORTED_MEDIA_TYPE,
+    Code.INVALID_REQUEST,
+    Code.INTERNAL_ERROR,
+    Code.NOT_RECORDED,
+)
+_SINGLE = (Code.UNKNOWN_DETECTOR, Code.OUTPUT_TOO_LONG, Code.UNREADABLE_OUTPUT)
+_EVENT = openapi.answer(CanonicalEvent, "The event, durable.", "X-Event-Id", *openapi.VERSION_HEADERS)
+_ALL = openapi.answer(BatchAnswer, "Every item became an event.", *openapi.VERSION_HEADERS)
+_SOME = openapi.answer(BatchAnswer, "At least one item was refused.", *openapi.VERSION_HEADERS)
+
+
+@router.post(
+    "/map",
+    summary="Map one detector output to a canonical event",
+    responses={200: _EVENT, **openapi.problems(*_SHARED, *_SINGLE)},
+    openapi_extra=dict(openapi.body(MapRequest)),
+)
+async def map_one(request: Request) -> Response:
+    """Answer with the canonical event once it is durable, or with a problem once the refusal is counted."""
+    service: Service = request.app.state.service
+    headers: Sequence[tuple[bytes, bytes]] = request.scope["headers"]
+    try:
+        tenant = authenticate(headers, service.keyring)
+    except Refusal as refusal:
+        return _unattributed(service, refusal)
+    now = datetime.now(UTC)
+    serving = service.releases.current
+    deadline = asyncio.get_running_loop().time() + service.settings.deadline_seconds
+    try:
+        refuse_other_tenant(headers, tenant)
+        sent = parse_map(await _body(request, service.settings.max_body_bytes))
+        event = await _map(service, serving, tenant, sent, deadline, now)
+    except Refusal as refusal:
+        return await _refuse(service, tenant, refusal, now)
+    try:
+        await service.outbox.append([event])
+    except EventWriteError as error:
+        return _unrecorded(service, error)
+    return _json(event.event.encode(), HTTPStatus.OK, {"X-Event-Id": event.event_id, **version_headers(serving)})
+
+
+@router.post(
+    "/map/batch",
+    summary="Map several outputs, each on its own",
+    responses={200: _ALL, 207: _SOME, **openapi.problems(*_SHARED)},
+    openapi_extra=dict(openapi.body(BatchRequest)),
+)
+async def map_batch(request: Request) -> Response:
+    """Answer with one event or problem for each item, in order, once all of them are durable."""
+    service: Service = request.app.state.service
+    headers: Sequence[tuple[bytes, bytes]] = request.scope["headers"]
+    try:
+        tenant = authenticate(headers, service.keyring)
+    except Refusal as refusal:
+        return _unattributed(service, refusal)
+    now = datetime.now(UTC)
+    serving = service.releases.current
+    deadline = asyncio.get_running_loop().time() + service.settings.batch_deadline_seconds
+    try:
+        refuse_other_tenant(headers, tenant)
+        batch = parse_batch(await _body(request, service.settings.max_body_bytes), service.settings.batch_limit)
+        refuse_other_tenant((), tenant, batch.tenant_id)
+    except Refusal as refusal:
+        return await _refuse(service, tenant, refusal, now)
+    service.metrics.observe("mapper_batch_items", len(batch.items))
+    outcomes = [await _map_item(service, serving, tenant, item, deadline, now) for item in batch.items]
+    rows: list[Row] = [row for row, _ in outcomes]
+    try:
+        await service.outbox.append(rows)
+    except EventWriteError as error:
+        return _unrecorded(service, error)
+    refused = [outcome for _, outcome in outcomes if outcome is not None]
+    for outcome in refused:
+        service.metrics.count("mapper_rejections_total", outcome.code)
+    accepted = len(rows) - len(refused)
+    answer = {
+        "items": [_item(index, row, outcome) for index, (row, outcome) in enumerate(outcomes)],
+        "counts": {"received": len(rows), "accepted": accepted, "rejected": len(refused)},
+    }
+    status = HTTPStatus.OK if accepted == len(rows) else HTTPStatus.MULTI_STATUS
+    return _json(orjson.dumps(answer), status, version_headers(serving))
+
+
+def version_headers(serving: Serving) -> dict[str, str]:
+    """Headers that say which versions answered."""
+    versions: Versions = serving.versions
+    values = (versions.taxonomy, versions.frameworks, versions.release)
+    return dict(zip(openapi.VERSION_HEADERS, values, strict=True))
+
+
+async def _map(
+    service: Service, serving: Serving, tenant: Tenant, sent: MapRequest, deadline: float, now: datetime
+) -> Event:
+    refuse_other_tenant((), tenant, sent.tenant_id)
+    check(sent, service.settings, now)
+    return await service.mapper.map(sent, tenant, serving, deadline=deadline, now=now)
+
+
+async def _map_item(
+    service: Service, serving: Serving, tenant: Tenant, item: JsonValue, deadline: float, now: datetime
+) -> tuple[Row, Refusal | None]:
+    try:
+        return await _map(service, serving, tenant, parse_item(item), deadline, now), None
+    except Refusal as refusal:
+        return rejection(tenant, refusal.code, now), refusal
+
+
+def _item(index: int, row: Row, refusal: Refusal | None) -> Mapping[str, object]:
+    if isinstance(row, Rejection) and refusal is not None:
+        problem = refusal.document(row.rejection_id).model_dump(mode="json")
+        return {"index": index, "status": refusal.status, "problem": problem}
+    assert isinstance(row, Event)  # noqa: S101  (an item without a refusal is an event)
+    return {"index": index, "status": 200, "event_id": row.event_id, "event": orjson.Fragment(row.event)}
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    """The body, read no further than the limit.
+
+    Raises:
+        Refusal: `unsupported-media-type` or `body-too-long`.
+    """
+    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise Refusal(Code.UNSUPPORTED_MEDIA_TYPE, "Send JSON with Content-Type: application/json.")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise Refusal(Code.BODY_TOO_LONG, f"A body may take {limit} bytes.")
+    return bytes(body)
+
+
+async def _refuse(service: Service, tenant: Tenant, refusal: Refusal, now: datetime) -> Response:
+    """Count a refusal durably, then answer with its problem."""
+    row = rejection(tenant, refusal.code, now)
+    try:
+        await service.outbox.append([row])
+    except EventWriteError as error:
+        return _unrecorded(service, error)
+    service.metrics.count("mapper_rejections_total", refusal.code)
+    return respond(refusal, row.rejection_id)
+
+
+def _unattributed(service: Service, refusal: Refusal) -> Response:
+    """Answer a request nobody can be charged with: there is no tenant whose ledger could count it."""
+    service.metrics.count("mapper_rejections_total", refusal.code)
+    return respond(refusal)
+
+
+def _unrecorded(service: Service, error: EventWriteError) -> Response:
+    service.metrics.count("mapper_rejections_total", Code.NOT_RECORDED)
+    return respond(Refusal(Code.NOT_RECORDED, str(error)))
+
+
+def _json(body: bytes, status: int, headers: Mapping[str, str]) -> Response:
+    return Response(body, status_code=status, headers=dict(headers), media_type="application/json")

@@ -1,0 +1,104 @@
+"""Metrics: one table of everything this service measures. No tenant and no detector in any label."""
+
+from collections.abc import Callable, Mapping
+from typing import Final, Literal, NamedTuple
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.process_collector import ProcessCollector
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_CONFIDENCE = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+
+
+class Metric(NamedTuple):
+    """One metric: its kind, help, labels and histogram bounds."""
+
+    kind: Literal["counter", "gauge", "histogram"]
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
+METRICS: Final[Mapping[str, Metric]] = {
+    "mapper_requests_total": Metric("counter", "HTTP requests by path template and status.", ("route", "status")),
+    "mapper_request_duration_seconds": Metric("histogram", "Time to answer, by path template.", ("route",), _LATENCY),
+    "mapper_batch_items": Metric("histogram", "Items of a batch.", (), _ROWS),
+    "mapper_answers_total": Metric(
+        "counter", "Events answered, by who decided: model, rules, cache, unknown.", ("route",)
+    ),
+    "mapper_confidence_ratio": Metric("histogram", "Confidence of answers.", (), _CONFIDENCE),
+    "mapper_unknown_total": Metric("counter", "Events answered OTHER.Unknown."),
+    "mapper_disagreements_total": Metric("counter", "Events in which a reviewed mapping overruled the model."),
+    "mapper_fallbacks_total": Metric("counter", "Findings the model should have answered and did not.", ("reason",)),
+    "mapper_known_labels_total": Metric("counter", "Findings answered by look-up, without a model call."),
+    "mapper_model_calls_total": Metric("counter", "Questions put to the model, by outcome.", ("outcome",)),
+    "mapper_model_call_duration_seconds": Metric("histogram", "Time of one question, with waiting.", (), _LATENCY),
+    "mapper_rejections_total": Metric("counter", "Requests and batch items refused, by problem code.", ("code",)),
+    "mapper_outbox_pending_events": Metric("gauge", "Rows made durable and not shipped yet."),
+    "mapper_outbox_commit_duration_seconds": Metric("histogram", "Time of one durable commit.", (), _LATENCY),
+    "mapper_outbox_commit_rows": Metric("histogram", "Rows one commit made durable.", (), _ROWS),
+    "mapper_outbox_failures_total": Metric("counter", "Commits that failed; nothing of them was acknowledged."),
+    "mapper_shipped_events_total": Metric("counter", "Events written to segments."),
+    "mapper_shipped_rejections_total": Metric("counter", "Rejections written to segments."),
+    "mapper_shipping_failures_total": Metric("counter", "Shipping rounds that failed and will be tried again."),
+    "mapper_release_info": Metric("gauge", "1 for the release that serves.", ("release", "taxonomy", "frameworks")),
+    "mapper_release_swaps_total": Metric("counter", "Releases taken into service."),
+    "mapper_release_refused_total": Metric("counter", "Releases refused, by reason.", ("reason",)),
+    "mapper_release_load_duration_seconds": Metric(
+        "histogram", "Time to verify, load and warm a release.", (), _LATENCY
+    ),
+    "mapper_keys_reload_failures": Metric("gauge", "Times the keys file changed and could not be read."),
+}
+"""Every metric of the service by full name; the documentation test compares against it."""
+
+
+class Metrics:
+    """The metrics of one service, in a registry of their own, so that two services in one process do not mix."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._counters: dict[str, Counter] = {}
+        self._gauges: dict[str, Gauge] = {}
+        self._histograms: dict[str, Histogram] = {}
+        for name, metric in METRICS.items():
+            self._add(name, metric)
+        ProcessCollector(registry=self._registry)
+        self._release: tuple[str, str, str] | None = None
+
+    def count(self, name: str, *labels: str, amount: float = 1) -> None:
+        """Add to a counter."""
+        counter = self._counters[name]
+        (counter.labels(*labels) if labels else counter).inc(amount)
+
+    def observe(self, name: str, value: float, *labels: str) -> None:
+        """Add a value to a histogram."""
+        histogram = self._histograms[name]
+        (histogram.labels(*labels) if labels else histogram).observe(value)
+
+    def follow(self, name: str, value: Callable[[], float]) -> None:
+        """Let a gauge ask for its value whenever it is read."""
+        self._gauges[name].set_function(value)
+
+    def release(self, release: str, taxonomy: str, frameworks: str) -> None:
+        """Say which release serves; the one before is no longer shown."""
+        info = self._gauges["mapper_release_info"]
+        if self._release is not None:
+            info.remove(*self._release)
+        self._release = (release, taxonomy, frameworks)
+        info.labels(*self._release).set(1)
+
+    def render(self) -> bytes:
+        """All metrics in the Prometheus text format."""
+        return generate_latest(self._registry)
+
+    def _add(self, name: str, metric: Metric) -> None:
+        if metric.kind == "counter":
+            self._counters[name] = Counter(name, metric.help, metric.labels, registry=self._registry)
+        elif metric.kind == "gauge":
+            self._gauges[name] = Gauge(name, metric.help, metric.labels, registry=self._registry)
+        else:
+            self._histograms[name] = Histogram(
+                name, metric.help, metric.labels, buckets=metric.buckets, registry=self._registry
+            )

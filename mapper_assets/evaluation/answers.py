@@ -1,0 +1,46 @@
+"""The ladder's answer to every label of the whole catalogue: what serving preloads so that known labels cost a look-up.
+
+Unlike the evaluation, this knows every detector: serving will, too.
+"""
+
+from pydantic import Field
+
+from mapper_assets.evaluation.predict import LogProbs
+from mapper_domain import prompt
+from mapper_domain.catalog import Catalog
+from mapper_domain.confidence import temper
+from mapper_domain.ladder import DEFAULT_THRESHOLD, Answer, Trust, decide
+from mapper_domain.rules import RuleMapper
+from mapper_domain.value import Value
+
+
+class KnownAnswer(Value):
+    """One line of `answers.jsonl`.
+
+    Attributes:
+        label: the detector's own label, exactly as its YAML has it.
+        answer: what the ladder says; its `agreement` is None where the model was not asked.
+    """
+
+    detector: str
+    field: str | None = None
+    label: str = Field(min_length=1)
+    answer: Answer
+
+
+def known_answers(catalog: Catalog, logprobs: LogProbs, trust: Trust) -> tuple[KnownAnswer, ...]:
+    """An answer for every (detector, field, label) of the catalogue, in catalogue order."""
+    rules = RuleMapper(catalog)
+    found = []
+    for detector in catalog.detectors:
+        for mapping in detector.maps:
+            question = prompt.instruction(detector.name, mapping.label, kind=detector.kind, field=mapping.field)
+            scores = logprobs.get(question)
+            answer = decide(
+                rules.find(detector.name, mapping.label, mapping.field),
+                temper(scores, trust.temperature) if scores else None,
+                trust=trust,
+                threshold=DEFAULT_THRESHOLD if detector.threshold is None else detector.threshold,
+            )
+            found.append(KnownAnswer(detector=detector.name, field=mapping.field, label=mapping.label, answer=answer))
+    return tuple(found)

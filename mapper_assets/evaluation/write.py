@@ -1,0 +1,80 @@
+"""Writes an evaluation into a folder named by the SHA-256 of its `scores.json`, in one step."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from mapper_assets.evaluation.ask import Timing
+from mapper_assets.evaluation.predict import MapperAnswer
+from mapper_assets.evaluation.scores import MAPPER, SCORES, TIMING, Scores
+from mapper_domain.layout import Layout
+from mapper_domain.release import sha256_text
+from mapper_domain.scoring import Outcome
+from mapper_domain.value import Value
+
+DIGITS = 6
+
+
+def lines(values: Iterable[Value]) -> str:
+    """One JSON object a line, keys in the order of their fields."""
+    return "".join(_json(value.model_dump(mode="json")) + "\n" for value in values)
+
+
+def prediction_lines(outcomes: Mapping[str, Sequence[Outcome]], answers: Sequence[MapperAnswer]) -> str:
+    """Every outcome of every system as a JSON line; the mapper's with route and match."""
+    decided = {a.examined.case.id: {"route": a.answer.route, "match": a.answer.match} for a in answers}
+    return "".join(
+        _json(
+            {"system": system, **outcome.model_dump(mode="json"), "f1": outcome.f1}
+            | (decided[outcome.case] if system == MAPPER else {})
+        )
+        + "\n"
+        for system, found in outcomes.items()
+        for outcome in found
+    )
+
+
+def write(
+    scores: Scores, texts: Mapping[str, str], pictures: Mapping[str, bytes], timing: Timing, layout: Layout
+) -> tuple[str, Path]:
+    """Write everything and return the hash and the folder. An evaluation that is there already stays as it is.
+
+    Args:
+        texts: line files and pages by file name.
+        pictures: PNG bytes by file name.
+    """
+    text = json.dumps(_rounded(scores.model_dump(mode="json")), indent=1, ensure_ascii=False) + "\n"
+    sha256 = sha256_text(text)
+    folder = layout.evaluation(sha256)
+    if folder.exists():
+        return sha256, folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=".evaluation-", dir=folder.parent))
+    try:
+        for name, content in {**texts, SCORES: text, TIMING: timing.model_dump_json(indent=1) + "\n"}.items():
+            (staging / name).write_text(content, encoding="utf-8")
+        for name, picture in pictures.items():
+            (staging / name).write_bytes(picture)
+        staging.chmod(0o755)
+        os.replace(staging, folder)  # noqa: PTH105 - stated for its atomicity
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return sha256, folder
+
+
+def _json(value: object) -> str:
+    return json.dumps(_rounded(value), ensure_ascii=False, separators=(",", ":"))
+
+
+def _rounded(value: object) -> object:
+    """The same with floats to six decimals: beyond them thread counts and processors differ."""
+    if isinstance(value, float):
+        return round(value, DIGITS)
+    if isinstance(value, Mapping):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item) for item in value]
+    return value

@@ -1,0 +1,134 @@
+import math
+from collections.abc import Mapping, Sequence
+
+import pytest
+from mapper_assets.training.golden import GoldenCase
+
+from mapper_assets.evaluation.predict import (
+    MapperAnswer,
+    adapter_outcomes,
+    candidates,
+    examine,
+    held_out,
+    mapper_answers,
+    mapper_outcomes,
+    rival_outcomes,
+)
+from mapper_assets.evaluation.rivals import Example, Lookup
+from mapper_assets.evaluation.trust import Calibration, calibrate
+from mapper_domain.catalog import Catalog
+from mapper_domain.ladder import Trust
+from mapper_domain.scoring import Outcome
+from tests.assets.evaluation.conftest import EMAIL, INSULT, NAME, PHONE, THREAT, UNKNOWN, TableScorer
+
+PLAIN = Calibration(calibrate([]).fit, {})
+
+
+@pytest.fixture
+def answers(
+    cases: Sequence[GoldenCase], known: Catalog, scorer: TableScorer
+) -> Mapping[str, tuple[MapperAnswer, Outcome]]:
+    """What the mapper says when the model is asked everything."""
+    examined = examine(cases, known)
+    logprobs = {e.question: scorer.score([e.question])[0] for e in examined}
+    weights = {e.case.id: 1.0 for e in examined}
+    found = mapper_answers(examined, logprobs, weights, PLAIN, Trust())
+    return {a.examined.case.id: (a, o) for a, o in zip(found, mapper_outcomes(found), strict=True)}
+
+
+def test_cases_not_to_be_gated_on_are_not_examined(cases: Sequence[GoldenCase], known: Catalog) -> None:
+    assert len(examine(cases, known)) == len(cases) - 1
+
+
+@pytest.mark.parametrize(
+    ("case", "labels", "route", "right"),
+    [
+        ("mail/PERSON/seen", (NAME,), "rules", 1.0),
+        ("mail/e_mail/variant", (EMAIL,), "model", 1.0),
+        ("mail/PII_PERSON/variant", (INSULT,), "model", 0.0),
+        ("mail/FAX/unseen_label", (PHONE,), "model", 1.0),
+        ("stranger/menace/unseen_detector", (THREAT,), "model", 1.0),
+        ("stranger/insulting/unseen_detector", (INSULT,), "rules", 0.0),
+    ],
+)
+def test_the_mapper_answers_as_the_ladder_does(
+    case: str, labels: tuple[str, ...], route: str, right: float, answers: Mapping[str, tuple[MapperAnswer, Outcome]]
+) -> None:
+    answer, outcome = answers[case]
+    assert (answer.answer.labels, answer.answer.route, outcome.f1) == (labels, route, right)
+
+
+def test_a_reviewed_mapping_the_model_disputes_stands_and_the_dispute_is_kept(
+    answers: Mapping[str, tuple[MapperAnswer, Outcome]],
+) -> None:
+    assert answers["mail/PERSON/seen"][0].answer.agreement is False
+
+
+def test_the_kind_of_a_detector_nobody_has_described_is_not_given_away(
+    cases: Sequence[GoldenCase], known: Catalog
+) -> None:
+    questions = {e.case.id: e.question for e in examine(cases, known)}
+    assert "mail (test)" in questions["mail/EMAIL/seen"]
+    assert "(test)" not in questions["stranger/menace/unseen_detector"]
+
+
+def test_cases_the_model_decides_but_was_not_asked_are_left_to_their_strata(
+    cases: Sequence[GoldenCase], known: Catalog
+) -> None:
+    examined = examine(cases, known)
+    found = mapper_answers(examined, {}, {}, PLAIN, Trust())
+    assert {a.examined.case.split for a in found} == {"seen", "variant"}
+    assert all(a.examined.audited and a.weight == 1.0 for a in found)
+
+
+def test_an_asked_case_carries_the_weight_of_its_stratum(
+    cases: Sequence[GoldenCase], known: Catalog, scorer: TableScorer
+) -> None:
+    examined = [e for e in examine(cases, known) if e.case.label == "menace"]
+    logprobs = {examined[0].question: scorer.score([examined[0].question])[0]}
+    found = adapter_outcomes(examined, logprobs, {examined[0].case.id: 4.0}, PLAIN)
+    assert [o.weight for o in found] == [4.0]
+
+
+def test_the_adapter_alone_has_neither_rules_nor_threshold(
+    cases: Sequence[GoldenCase], known: Catalog, scorer: TableScorer
+) -> None:
+    examined = [e for e in examine(cases, known) if e.case.label == "insulting"]
+    logprobs = {e.question: scorer.score([e.question])[0] for e in examined}
+    found = adapter_outcomes(examined, logprobs, {e.case.id: 1.0 for e in examined}, PLAIN)
+    assert {o.predicted for o in found} == {(UNKNOWN,)}
+    assert {round(o.confidence, 6) for o in found} == {0.9}
+
+
+def test_temperature_makes_the_reported_confidence(
+    cases: Sequence[GoldenCase], known: Catalog, scorer: TableScorer
+) -> None:
+    examined = [e for e in examine(cases, known) if e.case.label == "menace"]
+    logprobs = {examined[0].question: scorer.score([examined[0].question])[0]}
+    warm = Calibration(PLAIN.fit.model_copy(update={"folds": (2.0, 1.0)}), {"stranger": 0})
+    (outcome,) = adapter_outcomes(examined, logprobs, {examined[0].case.id: 1.0}, warm)
+    odds = math.sqrt(0.9 / (0.1 / 6))
+    assert outcome.confidence == pytest.approx(odds / (odds + 6))
+
+
+def test_a_rival_answers_every_case(cases: Sequence[GoldenCase], known: Catalog) -> None:
+    examined = examine(cases, known)
+    found = rival_outcomes(examined, Lookup([Example("email", EMAIL)]))
+    assert [o.case for o in found] == [e.case.id for e in examined]
+    assert {o.case for o in found if o.f1 == 1.0} == {c.id for c in cases if c.expected == (EMAIL,)}
+
+
+def test_held_out_questions_are_kept_apart_by_detector_and_by_label(
+    cases: Sequence[GoldenCase], known: Catalog, scorer: TableScorer
+) -> None:
+    examined = examine(cases, known)
+    logprobs = {e.question: scorer.score([e.question])[0] for e in examined}
+    keys = [h.key for h in held_out(examined, logprobs)]
+    assert sorted(keys) == [f"mail/{PHONE}", *["stranger"] * 4]
+
+
+def test_audited_cases_compete_for_calls_among_themselves(cases: Sequence[GoldenCase], known: Catalog) -> None:
+    groups = {c.case: c.group for c in candidates(examine(cases, known))}
+    assert groups["mail/EMAIL/seen"] == groups["talk/Threatening/variant"] == "audited"
+    assert groups["mail/PII_PERSON/variant"] == "variant"
+    assert groups["stranger/email/unseen_detector"] == "unseen_detector"

@@ -1,0 +1,67 @@
+import pytest
+
+from mapper_assets.evaluation.rivals import Example, Guess, LogisticRegression, Lookup, NearestNeighbour, spoken, train
+from mapper_model.encoder import SentenceEncoder
+
+EXAMPLES = [
+    Example("EMAIL", "PII.Email"),
+    Example("e-mail address", "PII.Email"),
+    Example("phone_number", "PII.Phone"),
+    Example("telephone", "PII.Phone"),
+    Example("person", "PII.Name"),
+    Example("full name", "PII.Name"),
+    Example("insult", "HARM.Insult"),
+    Example("abusive language", "HARM.Insult"),
+]
+
+
+@pytest.fixture(scope="module")
+def encoder() -> SentenceEncoder:
+    return SentenceEncoder.installed()
+
+
+@pytest.mark.parametrize(
+    ("text", "guess"),
+    [
+        ("E-Mail", Guess("PII.Email", 1.0)),
+        ("phoneNumber", Guess("PII.Phone", 1.0)),
+        ("fax", Guess("OTHER.Unknown", 0.0)),
+        ("---", Guess("OTHER.Unknown", 0.0)),
+    ],
+)
+def test_lookup_knows_spellings_and_nothing_else(text: str, guess: Guess) -> None:
+    assert Lookup(EXAMPLES).guess([text]) == [guess]
+
+
+def test_lookup_takes_the_majority_and_says_how_large_it_was() -> None:
+    table = Lookup([Example("status", "A"), Example("Status", "A"), Example("STATUS", "B")])
+    assert table.guess(["status"]) == [Guess("A", pytest.approx(2 / 3))]
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [("emailAddress", "PII.Email"), ("PhoneNo", "PII.Phone"), ("abuse", "HARM.Insult"), ("FULL_NAME", "PII.Name")],
+)
+@pytest.mark.parametrize("kind", [NearestNeighbour, LogisticRegression])
+def test_learned_rivals_find_words_they_have_not_seen(
+    kind: type[NearestNeighbour | LogisticRegression], text: str, label: str, encoder: SentenceEncoder
+) -> None:
+    (guess,) = kind(EXAMPLES, encoder).guess([text])
+    assert guess.label == label
+    assert 0.0 < guess.confidence <= 1.0
+
+
+@pytest.mark.parametrize("name", ["lookup", "nearest_neighbour", "logistic_regression"])
+def test_a_rival_asked_nothing_answers_nothing(name: str, encoder: SentenceEncoder) -> None:
+    assert train(EXAMPLES, encoder)[name].guess([]) == []
+
+
+def test_rivals_do_not_depend_on_the_order_of_their_examples(encoder: SentenceEncoder) -> None:
+    texts = ["mail", "mobile", "nickname", "swearing"]
+    forward, backward = train(EXAMPLES, encoder), train(EXAMPLES[::-1], encoder)
+    assert {n: r.guess(texts) for n, r in forward.items()} == {n: r.guess(texts) for n, r in backward.items()}
+
+
+@pytest.mark.parametrize(("text", "said"), [("US_SSN", "us ssn"), ("usSsn", "us ssn"), ("--", "--")])
+def test_labels_are_spoken_as_words(text: str, said: str) -> None:
+    assert spoken(text) == said

@@ -13,8 +13,10 @@ from mapper_domain.value import Value
 COOLEST, WARMEST = 0.1, 10.0
 """Limits of a fitted temperature: outside them the data say nothing a user could rely on."""
 
+IMPOSSIBLE = 30.0
+"""Negative log-likelihood (nats) of a right label the model cannot give at all."""
+
 _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
-_TINY = 1e-12
 
 
 class Judged(NamedTuple):
@@ -76,17 +78,27 @@ def temper(logprobs: Mapping[str, float], temperature: float) -> dict[str, float
 
 
 def negative_log_likelihood(cases: Sequence[Judged], temperature: float) -> float:
-    """Mean of -ln of the tempered probability that falls on accepted labels; 0.0 without cases."""
-    if not cases:
-        return 0.0
-    losses = []
-    for case in cases:
-        probabilities = temper(case.logprobs, temperature)
-        losses.append(-math.log(max(_TINY, sum(probabilities.get(label, 0.0) for label in case.accepted))))
-    return math.fsum(losses) / len(losses)
+    """Mean of -ln of the tempered probability that falls on accepted labels; 0.0 without cases.
+
+    A case none of whose accepted labels is scored costs `IMPOSSIBLE` at every temperature.
+    """
+    return math.fsum(_loss(case, temperature) for case in cases) / len(cases) if cases else 0.0
 
 
-def fit_temperature(cases: Sequence[Judged], *, tolerance: float = 1e-3) -> float:
+def _loss(case: Judged, temperature: float) -> float:
+    accepted = [case.logprobs[label] / temperature for label in case.accepted if label in case.logprobs]
+    if not accepted:
+        return IMPOSSIBLE
+    return _log_sum([value / temperature for value in case.logprobs.values()]) - _log_sum(accepted)
+
+
+def _log_sum(values: Sequence[float]) -> float:
+    """ln of the sum of exponentials."""
+    peak = max(values)
+    return peak + math.log(math.fsum(math.exp(value - peak) for value in values))
+
+
+def fit_temperature(cases: Sequence[Judged], *, tolerance: float = 1e-5) -> float:
     """The temperature between `COOLEST` and `WARMEST` with the least negative log-likelihood; 1.0 without cases.
 
     Golden-section search over ln(temperature) down to `tolerance`.

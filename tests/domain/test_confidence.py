@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from mapper_domain.confidence import (
     COOLEST,
+    IMPOSSIBLE,
     WARMEST,
     Judged,
     Point,
@@ -70,7 +71,7 @@ def test_no_temperature_is_much_better_than_the_fitted_one(
 ) -> None:
     cases = [Judged(scores, [label if label in scores else min(scores)]) for scores, label in drawn]
     best = negative_log_likelihood(cases, fit_temperature(cases))
-    assert best <= negative_log_likelihood(cases, other) + 1e-2
+    assert best <= negative_log_likelihood(cases, other) * 1.001 + 1e-3
 
 
 def test_without_cases_nothing_is_changed() -> None:
@@ -84,7 +85,7 @@ def test_every_accepted_label_counts_as_right() -> None:
 
 
 def test_an_accepted_label_the_model_cannot_give_costs_much_but_not_infinitely() -> None:
-    assert 20 < negative_log_likelihood([Judged({"a": 0.0}, ["z"])], 1.0) < 40
+    assert negative_log_likelihood([Judged({"a": 0.0}, ["z"])], 1.0) == IMPOSSIBLE
 
 
 @pytest.mark.parametrize(

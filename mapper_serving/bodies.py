@@ -1,15 +1,36 @@
 """Request and batch bodies as callers see them: closed, and parsed once. No decisions here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
 import orjson
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
+from mapper_domain.detectors import Detector
 from mapper_domain.events import CanonicalEvent, Environment
 from mapper_domain.privacy import is_name, is_reference
 from mapper_serving.problems import Code, FieldProblem, ProblemDocument, Refusal, invalid_request
 from mapper_serving.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a body is judged by besides its shape: the detectors in service, the time, and the settings."""
+
+    detectors: Mapping[str, Detector]
+    now: datetime
+    settings: Settings
 
 
 class Closed(BaseModel):
@@ -33,6 +54,15 @@ class Metadata(Closed):
     raw_ref: str = Field(default="", max_length=250)
     environment: Environment | None = None
 
+    @field_validator("raw_ref")
+    @classmethod
+    def _is_a_reference(cls, text: str) -> str:
+        if text and not is_reference(text):
+            raise ValueError(
+                "must be a UUID, or an s3, gs, az, https or urn URI without a query: a reference, never the content"
+            )
+        return text
+
 
 class MapRequest(Closed):
     """One detector output to be mapped.
@@ -51,6 +81,31 @@ class MapRequest(Closed):
     detector_version: str = Field(default="", max_length=64)
     occurred_at: AwareDatetime | None = None
     tenant_id: str | None = None
+
+    @field_validator("detector")
+    @classmethod
+    def _is_a_name(cls, text: str, info: ValidationInfo) -> str:
+        if text not in _limits(info).detectors and not is_name(text):
+            raise ValueError("must be the name of a detector: letters, digits and . _ - + /")
+        return text
+
+    @field_validator("detector_version")
+    @classmethod
+    def _is_a_version(cls, text: str, info: ValidationInfo) -> str:
+        detector = _limits(info).detectors.get(info.data.get("detector", ""))
+        if text and (detector is None or text != detector.version) and not is_name(text):
+            raise ValueError("must be a version: letters, digits and . _ - + /")
+        return text
+
+    @field_validator("occurred_at")
+    @classmethod
+    def _is_in_time(cls, moment: datetime | None, info: ValidationInfo) -> datetime | None:
+        limits = _limits(info)
+        if moment is not None and moment > limits.now + timedelta(seconds=limits.settings.clock_skew_seconds):
+            raise ValueError("lies in the future")
+        if moment is not None and moment < limits.now - timedelta(days=limits.settings.max_age_days):
+            raise ValueError(f"lies more than {limits.settings.max_age_days} days back")
+        return moment
 
 
 class BatchRequest(Closed):
@@ -88,14 +143,14 @@ class BatchAnswer(Closed):
 _DECLARED = frozenset({*MapRequest.model_fields, *Metadata.model_fields, *BatchRequest.model_fields})
 
 
-def parse_map(body: bytes) -> MapRequest:
+def parse_map(body: bytes, limits: Limits) -> MapRequest:
     """The body of `/map`.
 
     Raises:
-        Refusal: `not-utf8`, `malformed-json`, or `invalid-request` with every field problem.
+        Refusal: `not-utf8`, `malformed-json`, `output-too-long`, or `invalid-request` with every field problem.
     """
     try:
-        return MapRequest.model_validate_json(body)
+        return _of_fit_length(MapRequest.model_validate_json(body, context=limits), limits.settings)
     except ValidationError as error:
         raise _refusal(body, error) from None
 
@@ -118,61 +173,33 @@ def parse_batch(body: bytes, limit: int) -> BatchRequest:
     return batch
 
 
-def parse_item(item: JsonValue) -> MapRequest:
+def parse_item(item: JsonValue, limits: Limits) -> MapRequest:
     """One item of a batch.
 
     Raises:
-        Refusal: `invalid-request`.
+        Refusal: `output-too-long` or `invalid-request`.
     """
     try:
-        return MapRequest.model_validate(item)
+        return _of_fit_length(MapRequest.model_validate(item, context=limits), limits.settings)
     except ValidationError as error:
         raise invalid_request(error, _DECLARED) from None
 
 
-def check(request: MapRequest, settings: Settings, now: datetime) -> None:
-    """Refuse what has the declared shape but may not be taken: too long, out of time, or unfit to be stored.
-
-    Raises:
-        Refusal: `output-too-long`, or `invalid-request` with every field problem.
-    """
-    _check_length(request.output, settings)
-    problems = [*_unfit_texts(request), *_out_of_time(request.occurred_at, settings, now)]
-    if problems:
-        plural = "problem" if len(problems) == 1 else "problems"
-        raise Refusal(Code.INVALID_REQUEST, f"The body has {len(problems)} {plural}; see errors.", problems)
+def _limits(info: ValidationInfo) -> Limits:
+    return cast("Limits", info.context)
 
 
-def _check_length(output: JsonValue, settings: Settings) -> None:
-    length = len(output) if isinstance(output, str) and len(output) <= settings.max_label_chars else None
-    if length is None and len(orjson.dumps(output)) > settings.max_output_bytes:
+def _of_fit_length(request: MapRequest, settings: Settings) -> MapRequest:
+    output = request.output
+    if isinstance(output, str) and len(output) <= settings.max_label_chars:
+        return request
+    if len(orjson.dumps(output)) > settings.max_output_bytes:
         raise Refusal(
             Code.OUTPUT_TOO_LONG,
             f"A detector's output may take {settings.max_output_bytes} bytes of JSON; "
             "send what the detector answered, not what it scanned.",
         )
-
-
-def _unfit_texts(request: MapRequest) -> Sequence[FieldProblem]:
-    problems = []
-    if not is_name(request.detector):
-        problems.append(FieldProblem(pointer="/detector", detail="Is not the name of a detector."))
-    if request.detector_version and not is_name(request.detector_version):
-        problems.append(FieldProblem(pointer="/detector_version", detail="Is not a version."))
-    if request.metadata.raw_ref and not is_reference(request.metadata.raw_ref):
-        detail = "Must be a UUID, or an s3, gs, az, https or urn URI without a query: a reference, never the content."
-        problems.append(FieldProblem(pointer="/metadata/raw_ref", detail=detail))
-    return problems
-
-
-def _out_of_time(occurred_at: datetime | None, settings: Settings, now: datetime) -> Sequence[FieldProblem]:
-    if occurred_at is None:
-        return ()
-    if occurred_at > now + timedelta(seconds=settings.clock_skew_seconds):
-        return (FieldProblem(pointer="/occurred_at", detail="Lies in the future."),)
-    if occurred_at < now - timedelta(days=settings.max_age_days):
-        return (FieldProblem(pointer="/occurred_at", detail=f"Lies more than {settings.max_age_days} days back."),)
-    return ()
+    return request
 
 
 def _refusal(body: bytes, error: ValidationError) -> Refusal:

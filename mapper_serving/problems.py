@@ -64,6 +64,10 @@ KINDS: Final[Mapping[Code, Kind]] = {
 }
 
 
+_OWN_WORDS: Final[Mapping[str, str]] = {"model_type": "must be an object", "missing": "is required"}
+"""For findings whose usual message speaks of this program rather than of the body."""
+
+
 class FieldProblem(BaseModel):
     """One thing wrong with one place of the body: an RFC 6901 pointer and what to do about it."""
 
@@ -162,7 +166,8 @@ def _field_problem(item: Mapping[str, object], declared: frozenset[str]) -> Fiel
         return FieldProblem(
             pointer=_pointer(parts[:-1], declared), detail="Has a field that is not declared; leave it out."
         )
-    return FieldProblem(pointer=_pointer(parts, declared), detail=str(item["msg"]))
+    detail = _OWN_WORDS.get(str(item["type"]), str(item["msg"]).removeprefix("Value error, "))
+    return FieldProblem(pointer=_pointer(parts, declared), detail=f"{detail[:1].upper()}{detail[1:]}.")
 
 
 def _pointer(parts: Sequence[str], declared: frozenset[str]) -> str:

@@ -1,7 +1,8 @@
 """`POST /map` and `POST /map/batch`: HTTP in, HTTP out, and nothing answered that is not recorded."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 
@@ -14,7 +15,7 @@ from mapper_domain.errors import EventWriteError
 from mapper_domain.events import CanonicalEvent, Versions
 from mapper_serving import openapi
 from mapper_serving.auth import authenticate, refuse_other_tenant
-from mapper_serving.bodies import BatchAnswer, BatchRequest, MapRequest, check, parse_batch, parse_item, parse_map
+from mapper_serving.bodies import BatchAnswer, BatchRequest, Limits, MapRequest, parse_batch, parse_item, parse_map
 from mapper_serving.keys import Tenant
 from mapper_serving.outbox import Event, Rejection, Row
 from mapper_serving.problems import Code, Refusal, respond
@@ -40,6 +41,41 @@ _ALL = openapi.answer(BatchAnswer, "Every item became an event.", *openapi.VERSI
 _SOME = openapi.answer(BatchAnswer, "At least one item was refused.", *openapi.VERSION_HEADERS)
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One authenticated request; the state that was in service when it began answers all of it."""
+
+    service: Service
+    serving: Serving
+    tenant: Tenant
+    now: datetime
+    deadline: float
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(self.serving.catalog.by_name, self.now, self.service.settings)
+
+    async def map(self, sent: MapRequest) -> Event:
+        refuse_other_tenant((), self.tenant, sent.tenant_id)
+        return await self.service.mapper.map(sent, self.tenant, self.serving, deadline=self.deadline, now=self.now)
+
+    async def map_item(self, item: JsonValue, limits: Limits) -> tuple[Row, Refusal | None]:
+        try:
+            return await self.map(parse_item(item, limits)), None
+        except Refusal as refusal:
+            return rejection(self.tenant, refusal.code, self.now), refusal
+
+    async def refuse(self, refusal: Refusal) -> Response:
+        """Count a refusal durably, then answer with its problem."""
+        row = rejection(self.tenant, refusal.code, self.now)
+        try:
+            await self.service.outbox.append([row])
+        except EventWriteError as error:
+            return _unrecorded(self.service, error)
+        self.service.metrics.count("mapper_rejections_total", refusal.code)
+        return respond(refusal, row.rejection_id)
+
+
 @router.post(
     "/map",
     summary="Map one detector output to a canonical event",
@@ -49,25 +85,20 @@ _SOME = openapi.answer(BatchAnswer, "At least one item was refused.", *openapi.V
 async def map_one(request: Request) -> Response:
     """Answer with the canonical event once it is durable, or with a problem once the refusal is counted."""
     service: Service = request.app.state.service
-    headers: Sequence[tuple[bytes, bytes]] = request.scope["headers"]
     try:
-        tenant = authenticate(headers, service.keyring)
+        call = _admit(request, service, service.settings.deadline_seconds)
     except Refusal as refusal:
         return _unattributed(service, refusal)
-    now = datetime.now(UTC)
-    serving = service.releases.current
-    deadline = asyncio.get_running_loop().time() + service.settings.deadline_seconds
     try:
-        refuse_other_tenant(headers, tenant)
-        sent = parse_map(await _body(request, service.settings.max_body_bytes))
-        event = await _map(service, serving, tenant, sent, deadline, now)
+        refuse_other_tenant(request.scope["headers"], call.tenant)
+        event = await call.map(parse_map(await _body(request, service.settings.max_body_bytes), call.limits))
     except Refusal as refusal:
-        return await _refuse(service, tenant, refusal, now)
+        return await call.refuse(refusal)
     try:
         await service.outbox.append([event])
     except EventWriteError as error:
         return _unrecorded(service, error)
-    return _json(event.event.encode(), HTTPStatus.OK, {"X-Event-Id": event.event_id, **version_headers(serving)})
+    return _json(event.event.encode(), HTTPStatus.OK, {"X-Event-Id": event.event_id, **version_headers(call.serving)})
 
 
 @router.post(
@@ -79,37 +110,33 @@ async def map_one(request: Request) -> Response:
 async def map_batch(request: Request) -> Response:
     """Answer with one event or problem for each item, in order, once all of them are durable."""
     service: Service = request.app.state.service
-    headers: Sequence[tuple[bytes, bytes]] = request.scope["headers"]
     try:
-        tenant = authenticate(headers, service.keyring)
+        call = _admit(request, service, service.settings.batch_deadline_seconds)
     except Refusal as refusal:
         return _unattributed(service, refusal)
-    now = datetime.now(UTC)
-    serving = service.releases.current
-    deadline = asyncio.get_running_loop().time() + service.settings.batch_deadline_seconds
     try:
-        refuse_other_tenant(headers, tenant)
+        refuse_other_tenant(request.scope["headers"], call.tenant)
         batch = parse_batch(await _body(request, service.settings.max_body_bytes), service.settings.batch_limit)
-        refuse_other_tenant((), tenant, batch.tenant_id)
+        refuse_other_tenant((), call.tenant, batch.tenant_id)
     except Refusal as refusal:
-        return await _refuse(service, tenant, refusal, now)
-    service.metrics.observe("mapper_batch_items", len(batch.items))
-    outcomes = [await _map_item(service, serving, tenant, item, deadline, now) for item in batch.items]
+        return await call.refuse(refusal)
+    limits = call.limits
+    outcomes = [await call.map_item(item, limits) for item in batch.items]
     rows: list[Row] = [row for row, _ in outcomes]
     try:
         await service.outbox.append(rows)
     except EventWriteError as error:
         return _unrecorded(service, error)
+    service.metrics.observe("mapper_batch_items", len(rows))
     refused = [outcome for _, outcome in outcomes if outcome is not None]
     for outcome in refused:
         service.metrics.count("mapper_rejections_total", outcome.code)
-    accepted = len(rows) - len(refused)
     answer = {
         "items": [_item(index, row, outcome) for index, (row, outcome) in enumerate(outcomes)],
-        "counts": {"received": len(rows), "accepted": accepted, "rejected": len(refused)},
+        "counts": {"received": len(rows), "accepted": len(rows) - len(refused), "rejected": len(refused)},
     }
-    status = HTTPStatus.OK if accepted == len(rows) else HTTPStatus.MULTI_STATUS
-    return _json(orjson.dumps(answer), status, version_headers(serving))
+    status = HTTPStatus.MULTI_STATUS if refused else HTTPStatus.OK
+    return _json(orjson.dumps(answer), status, version_headers(call.serving))
 
 
 def version_headers(serving: Serving) -> dict[str, str]:
@@ -119,21 +146,15 @@ def version_headers(serving: Serving) -> dict[str, str]:
     return dict(zip(openapi.VERSION_HEADERS, values, strict=True))
 
 
-async def _map(
-    service: Service, serving: Serving, tenant: Tenant, sent: MapRequest, deadline: float, now: datetime
-) -> Event:
-    refuse_other_tenant((), tenant, sent.tenant_id)
-    check(sent, service.settings, now)
-    return await service.mapper.map(sent, tenant, serving, deadline=deadline, now=now)
+def _admit(request: Request, service: Service, seconds: float) -> _Call:
+    """The request as its tenant's.
 
-
-async def _map_item(
-    service: Service, serving: Serving, tenant: Tenant, item: JsonValue, deadline: float, now: datetime
-) -> tuple[Row, Refusal | None]:
-    try:
-        return await _map(service, serving, tenant, parse_item(item), deadline, now), None
-    except Refusal as refusal:
-        return rejection(tenant, refusal.code, now), refusal
+    Raises:
+        Refusal: `unauthenticated`.
+    """
+    tenant = authenticate(request.scope["headers"], service.keyring)
+    deadline = asyncio.get_running_loop().time() + seconds
+    return _Call(service, service.releases.current, tenant, datetime.now(UTC), deadline)
 
 
 def _item(index: int, row: Row, refusal: Refusal | None) -> Mapping[str, object]:
@@ -159,17 +180,6 @@ async def _body(request: Request, limit: int) -> bytes:
         if len(body) > limit:
             raise Refusal(Code.BODY_TOO_LONG, f"A body may take {limit} bytes.")
     return bytes(body)
-
-
-async def _refuse(service: Service, tenant: Tenant, refusal: Refusal, now: datetime) -> Response:
-    """Count a refusal durably, then answer with its problem."""
-    row = rejection(tenant, refusal.code, now)
-    try:
-        await service.outbox.append([row])
-    except EventWriteError as error:
-        return _unrecorded(service, error)
-    service.metrics.count("mapper_rejections_total", refusal.code)
-    return respond(refusal, row.rejection_id)
 
 
 def _unattributed(service: Service, refusal: Refusal) -> Response:

@@ -1,0 +1,324 @@
+"""Trains a LoRA adapter on a dataset with PEFT and TRL, resuming from the last checkpoint after a kill.
+
+Run as `python -m mapper_assets.training.train_lora --artifacts artifacts --dataset <sha256>`, or by
+Dagster Pipes with the same names as extras. Prompts carry no loss: only the answer is learnt.
+"""
+
+import json
+import os
+import re
+import shutil
+import tempfile
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from mapper_assets.training.prepare_base import DEFAULT_BASE, BaseModelError, read_source
+from mapper_assets.training.profiles import BASES, BUDGETS, BaseProfile, Budget
+from mapper_assets.training.session import Report, session
+from mapper_domain.errors import MapperError
+from mapper_domain.layout import Layout
+from mapper_domain.prompt import PROMPT_VERSION
+from mapper_domain.release import BaseModelRef, sha256_file
+from mapper_domain.value import Value
+from mapper_model.tokens import Tokens
+
+if TYPE_CHECKING:
+    from transformers import TrainerCallback
+else:
+    TrainerCallback = object
+
+RECORD = "training.json"
+LIBRARIES = ("torch", "transformers", "tokenizers", "peft", "trl", "accelerate")
+
+
+class TrainingError(MapperError):
+    """The training cannot start: no dataset, no base model, or a row that does not fit."""
+
+
+class TrainLora(Value):
+    """Train a LoRA adapter.
+
+    Attributes:
+        artifacts: the artefact root.
+        dataset: SHA-256 of the dataset below it.
+        base: name of a base profile.
+        profile: name of a training budget: tiny, default or full.
+        seed: of initialisation, row order and dropout.
+        threads: compute threads; 0 for all cores.
+    """
+
+    artifacts: Path = Path("artifacts")
+    dataset: str
+    base: str = DEFAULT_BASE
+    profile: str = "default"
+    seed: int = 0
+    threads: int = 0
+
+
+class LossPoint(Value):
+    """Mean training loss (nats per answer token) over the steps since the previous point.
+
+    Attributes:
+        seconds: training time up to here, summed over resumed parts.
+    """
+
+    step: int
+    loss: float
+    learning_rate: float
+    seconds: float
+
+
+class Training(Value):
+    """Content of `training.json`: everything that made the adapter beside it.
+
+    Attributes:
+        adapter_sha256: SHA-256 (hex) of `adapter_model.safetensors`.
+        rows: rows of the dataset.
+        seconds: training time, summed over resumed parts, without loading.
+        resumed_from: steps of the checkpoints it was resumed from, if it was killed.
+    """
+
+    adapter_sha256: str
+    dataset_sha256: str
+    base_model: BaseModelRef
+    base: BaseProfile
+    budget: Budget
+    prompt_version: str
+    seed: int
+    threads: int
+    device: str
+    rows: int
+    steps: int
+    seconds: float
+    loss_curve: tuple[LossPoint, ...]
+    resumed_from: int | None
+    libraries: dict[str, str]
+
+
+def train(parameters: TrainLora, report: Report) -> Training:
+    """Train, store the adapter below its content hash and return its record.
+
+    Raises:
+        TrainingError: when something it needs is missing or a row is too long.
+        BaseModelError: when the base model was not prepared or was altered.
+    """
+    layout, profile, budget = Layout(parameters.artifacts), *_chosen(parameters)
+    base = layout.base_model(profile.name)
+    source = read_source(base)
+    if source is None:
+        raise BaseModelError(f"{base} holds no intact base model. Run: python -m mapper_assets.training.prepare_base")
+    rows = read_rows(layout.dataset(parameters.dataset), Tokens(base), profile.max_length)
+    work = layout.checkpoints / f"{parameters.dataset[:16]}-{profile.name}-{budget.name}-{parameters.seed}"
+    report.log(f"Training {profile.name} on {len(rows)} rows: {budget.steps} steps of {budget.batch_size}.")
+    trainer, resumed_from = _fit(parameters, base, rows, work, report)
+    curve = tuple(
+        LossPoint.model_validate({name: entry[name] for name in LossPoint.model_fields})
+        for entry in trainer.state.log_history
+        if "loss" in entry
+    )
+    made = Training(
+        adapter_sha256="",
+        dataset_sha256=parameters.dataset,
+        base_model=BaseModelRef(name=profile.name, sha256=source.sha256),
+        base=profile,
+        budget=budget,
+        prompt_version=PROMPT_VERSION,
+        seed=parameters.seed,
+        threads=_threads(parameters),
+        device=str(trainer.args.device),
+        rows=len(rows),
+        steps=trainer.state.global_step,
+        seconds=curve[-1].seconds,
+        loss_curve=curve,
+        resumed_from=resumed_from,
+        libraries={name: metadata.version(name) for name in LIBRARIES},
+    )
+    stored = _store(trainer.model, made, layout)
+    shutil.rmtree(work)
+    report.log(f"Adapter {stored.adapter_sha256[:16]} after {stored.steps} steps and {stored.seconds:.0f} s.")
+    return stored
+
+
+def read_rows(path: Path, tokens: Tokens, max_length: int) -> list[dict[str, list[int]]]:
+    """Rows of a training file as token ids, with a mask that is 1 on the answer.
+
+    Raises:
+        TrainingError: naming the lines that are not `{"instruction", "response"}` or are too long.
+    """
+    if not path.exists():
+        raise TrainingError(f"There is no dataset {path.name}; build training/dataset first.")
+    rows, wrong = [], []
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        try:
+            row = json.loads(line)
+            question, answer = tokens.question(row["instruction"]), tokens.text(row["response"])
+        except (ValueError, KeyError, TypeError):
+            wrong.append(f"line {number} has no instruction and response")
+            continue
+        if len(question) + len(answer) > max_length:
+            wrong.append(f"line {number} has {len(question) + len(answer)} tokens, at most {max_length} fit")
+        rows.append({"input_ids": question + answer, "completion_mask": [0] * len(question) + [1] * len(answer)})
+    if wrong or not rows:
+        raise TrainingError(f"{path.name}: " + ("; ".join(wrong) or "no rows") + ".")
+    return rows
+
+
+def last_checkpoint(work: Path) -> Path | None:
+    """The newest complete checkpoint of a killed run; a half-written one has no trainer state yet and is removed."""
+    complete = {}
+    for folder in work.glob("checkpoint-*"):
+        try:
+            complete[json.loads((folder / "trainer_state.json").read_text())["global_step"]] = folder
+        except (OSError, ValueError, KeyError):
+            shutil.rmtree(folder)
+    return complete[max(complete)] if complete else None
+
+
+def _chosen(parameters: TrainLora) -> tuple[BaseProfile, Budget]:
+    if parameters.base not in BASES:
+        raise TrainingError(f"{parameters.base!r} is no base model. Known: {', '.join(sorted(BASES))}.")
+    if parameters.profile not in BUDGETS:
+        raise TrainingError(f"{parameters.profile!r} is no training profile. Known: {', '.join(sorted(BUDGETS))}.")
+    return BASES[parameters.base], BUDGETS[parameters.profile]
+
+
+def _threads(parameters: TrainLora) -> int:
+    return parameters.threads or os.cpu_count() or 1
+
+
+def _fit(
+    parameters: TrainLora, base: Path, rows: list[dict[str, list[int]]], work: Path, report: Report
+) -> tuple[Any, int | None]:
+    """The trainer after its last step, and the step it resumed from."""
+    import torch
+    from datasets import Dataset
+    from peft import LoraConfig
+    from transformers import AutoModelForCausalLM, PrinterCallback, set_seed
+    from trl import SFTConfig, SFTTrainer
+
+    profile, budget = _chosen(parameters)
+    torch.set_num_threads(_threads(parameters))
+    set_seed(parameters.seed)
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=getattr(torch, profile.dtype))
+    model.config.use_cache = False
+    trainer = SFTTrainer(
+        model=model,
+        processing_class=Tokens(base).tokenizer,
+        train_dataset=Dataset.from_list(rows),
+        peft_config=LoraConfig(
+            r=profile.rank,
+            lora_alpha=profile.alpha,
+            lora_dropout=profile.dropout,
+            target_modules=list(profile.targets),
+            task_type="CAUSAL_LM",
+        ),
+        args=SFTConfig(
+            output_dir=str(work),
+            max_steps=budget.steps,
+            per_device_train_batch_size=budget.batch_size,
+            train_sampling_strategy="group_by_length",
+            learning_rate=profile.learning_rate,
+            lr_scheduler_type="cosine",
+            warmup_steps=round(budget.warmup * budget.steps),
+            completion_only_loss=True,
+            max_length=profile.max_length,
+            gradient_checkpointing=profile.checkpointing,
+            bf16=profile.dtype == "bfloat16",
+            use_cpu=not torch.cuda.is_available(),
+            dataloader_pin_memory=torch.cuda.is_available(),
+            logging_steps=max(1, budget.steps // 30),
+            save_steps=budget.checkpoint_every,
+            save_total_limit=2,
+            seed=parameters.seed,
+            report_to=[],
+            disable_tqdm=True,
+        ),
+        callbacks=[_progress(report, budget.steps)],
+    )
+    trainer.remove_callback(PrinterCallback)
+    checkpoint = last_checkpoint(work)
+    if checkpoint is not None:
+        report.log(f"Resuming from {checkpoint.name}.")
+    trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    return trainer, None if checkpoint is None else int(re.sub(r"\D", "", checkpoint.name))
+
+
+def _progress(report: Report, steps: int) -> TrainerCallback:
+    """A trainer callback that reports every loss and notes the training time beside it."""
+    from transformers import TrainerCallback
+
+    class Progress(TrainerCallback):  # type: ignore[misc]
+        """Lives here because its base class is heavy to import."""
+
+        started = earlier = 0.0
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            self.started = time.monotonic()
+            self.earlier = max((entry.get("seconds", 0.0) for entry in state.log_history), default=0.0)
+
+        def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            entry = state.log_history[-1]
+            if "loss" not in entry:
+                return
+            entry["seconds"] = round(self.earlier + time.monotonic() - self.started, 1)
+            left = entry["seconds"] / state.global_step * (steps - state.global_step)
+            report.log(f"step {state.global_step}/{steps}  loss {entry['loss']:.4f}  about {left:.0f} s left")
+
+    return Progress()
+
+
+def _store(model: Any, made: Training, layout: Layout) -> Training:
+    """Write the adapter folder under its content hash, in one step; the same adapter twice is one folder."""
+    layout.adapter("x").parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=".adapter-", dir=layout.adapter("x").parent))
+    try:
+        for config in model.peft_config.values():
+            config.base_model_name_or_path = made.base.name
+        model.save_pretrained(partial, save_embedding_layers=False)
+        sha256 = sha256_file(partial / "adapter_model.safetensors")
+        stored = made.model_copy(update={"adapter_sha256": sha256})
+        (partial / RECORD).write_text(stored.model_dump_json(indent=2) + "\n")
+        (partial / "README.md").write_text(_card(stored))
+        partial.chmod(0o755)
+        for file in partial.iterdir():
+            file.chmod(0o644)
+        if not layout.adapter(sha256).exists():
+            partial.replace(layout.adapter(sha256))
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return read_record(layout.adapter(stored.adapter_sha256))
+
+
+def read_record(adapter: Path) -> Training:
+    """The record of a stored adapter.
+
+    Raises:
+        TrainingError: when `training.json` is missing or not a record.
+    """
+    try:
+        return Training.model_validate_json((adapter / RECORD).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise TrainingError(f"{adapter} holds no {RECORD} that can be read; train again.") from error
+
+
+def _card(made: Training) -> str:
+    note = f" {made.base.note}" if made.base.note else ""
+    return (
+        f"LoRA adapter for {made.base.name} ({made.base.licence}).{note}\n\n"
+        f"Maps detector labels to the canonical taxonomy. Everything that made it is in `{RECORD}`.\n"
+    )
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Entry point, under Dagster Pipes or by hand."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    with session(TrainLora, argv) as (parameters, report):
+        report.result(train(parameters, report).model_dump(mode="json"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,4 @@
-"""The reviewed files as the orchestrator sees them: groups of files with a hash of their bytes and one of their meaning.
+"""The reviewed files as the orchestrator sees them: groups of files, hashed by their bytes and by their meaning.
 
 The first tells whether anybody touched a file, the second whether it matters: a comment changes only the first.
 What the files mean is `mapper_domain.catalog`'s business.

@@ -3,8 +3,10 @@
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
+from dagster._core.errors import DagsterPipesExecutionError
 from pydantic import JsonValue
 
 from mapper_assets.settings import Settings
@@ -52,7 +54,7 @@ class Recipe(dg.ConfigurableResource[None]):
     Attributes:
         profile: budget name: tiny, default or full.
         base_model: profile name of the base model.
-        seed: seed of dataset, split plan and training.
+        seed: seed of dataset sampling and training.
         promoted_by: who the promotions log names where nobody gives a name.
     """
 
@@ -68,12 +70,21 @@ class Scripts(dg.ConfigurableResource[None]):
     Training needs packages and memory the orchestrator should not hold; a crash there must not end the run's process.
     """
 
-    def run(
-        self, context: dg.AssetExecutionContext, module: str, extras: Mapping[str, JsonValue]
-    ) -> dg.PipesClientCompletedInvocation:
-        """Run `python -m module` with `extras` as Pipes extras, and return what it reported."""
+    def run(self, context: dg.AssetExecutionContext, module: str, extras: Mapping[str, JsonValue]) -> dict[str, Any]:
+        """Run `python -m module` with `extras` as Pipes extras, and return the result it reported.
+
+        Raises:
+            Failure: when it ended without one; its last lines in the log say why.
+        """
         command = [sys.executable, "-m", module]
-        return dg.PipesSubprocessClient().run(context=context, command=command, extras=dict(extras))
+        try:
+            done = dg.PipesSubprocessClient().run(context=context, command=command, extras=dict(extras))
+            messages = done.get_custom_messages()
+        except DagsterPipesExecutionError as error:
+            raise dg.Failure(description=f"{module} failed: see its last lines in the log. {error}") from None
+        if not messages:
+            raise dg.Failure(description=f"{module} ended without a result: see its last lines in the log.")
+        return dict(messages[-1])
 
 
 def default_resources(settings: Settings) -> dict[str, object]:

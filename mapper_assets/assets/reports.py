@@ -60,7 +60,7 @@ def compliance_report(partitions: dg.MultiPartitionsDefinition) -> dg.AssetsDefi
         group_name="reports",
         kinds={"pdf", "csv", "json"},
         owners=["team:compliance"],
-        description="PDF, CSV and JSON for auditors. Evidence that does not reconcile is written as INCOMPLETE and fails.",
+        description="PDF, CSV and JSON for auditors. What does not reconcile is written as INCOMPLETE and fails.",
     )
     def asset(context: dg.AssetExecutionContext, artifacts: Artifacts, sources: Sources) -> dg.MaterializeResult[None]:
         from mapper_assets.reporting.bundle import build_report

@@ -1,4 +1,4 @@
-"""The pointer to the release that serves, and the append-only log of who moved it. No gates and no release content here.
+"""The pointer to the release that serves, and the append-only log of who moved it. No gates, no release content.
 
 The log line is written before the pointer moves: after a crash between the two the log tells of an attempt, and
 the same promotion can simply be asked for again. The other way round a release would serve that nobody promoted.

@@ -4,7 +4,6 @@ A release folder never changes once it has its name, and none is ever deleted he
 verifies by itself (`mapper_domain.release`); it needs nothing of this module.
 """
 
-import json
 import os
 import shutil
 import tempfile
@@ -16,13 +15,12 @@ from pydantic import ValidationError
 from mapper_assets.deployment.pointer import locked, move, previous_release, promotions
 from mapper_assets.evaluation.scores import ANSWERS, GATED, MAPPER, SCORES, Scores
 from mapper_assets.gates import Gates, Verdict, judge
-from mapper_assets.training.train_lora import ADAPTER, CONFIG, read_training
+from mapper_assets.training.train_lora import read_record
 from mapper_domain.catalog import load
 from mapper_domain.errors import GatesFailed, ReleaseCorrupt, ReleaseMismatch, ReleaseMissing
 from mapper_domain.layout import Layout
 from mapper_domain.release import (
     MANIFEST,
-    BaseModelRef,
     Manifest,
     Promotion,
     canonical,
@@ -33,6 +31,7 @@ from mapper_domain.release import (
 from mapper_domain.value import Value
 
 PREVIOUS = "previous"
+WEIGHTS = "adapter_model.safetensors"
 CATALOG_FOLDERS = ("taxonomy", "detectors", "frameworks")
 
 
@@ -94,7 +93,7 @@ def assemble(layout: Layout, root: Path, evaluation_sha256: str, gates: Gates) -
     evaluation = layout.evaluation(evaluation_sha256)
     scores = read_scores(evaluation)
     adapter = layout.adapter(scores.inputs.adapter_sha256)
-    _expect(adapter / ADAPTER, scores.inputs.adapter_sha256)
+    _expect(adapter / WEIGHTS, scores.inputs.adapter_sha256)
     _expect(evaluation / ANSWERS, scores.files[ANSWERS])
     layout.releases.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(dir=layout.releases, prefix=".staging-"))
@@ -181,7 +180,7 @@ def refuse_below(verdicts: tuple[Verdict, ...], release: str) -> None:
 
 
 def _manifest(staging: Path, scores: Scores, evaluation_sha256: str, gates: Gates) -> Manifest:
-    training = read_training(staging / "adapter")
+    training = read_record(staging / "adapter")
     catalog = load(staging / "catalog")
     if catalog.sha256 != scores.inputs.catalog_sha256:
         raise ReleaseMismatch(
@@ -190,9 +189,9 @@ def _manifest(staging: Path, scores: Scores, evaluation_sha256: str, gates: Gate
     score = scores.systems[MAPPER].get(GATED)
     files = sorted(path for path in staging.rglob("*") if path.is_file())
     return Manifest(
-        base_model=BaseModelRef(name=training.base, sha256=training.base_sha256),
+        base_model=training.base_model,
         adapter_sha256=scores.inputs.adapter_sha256,
-        adapter_rank=json.loads((staging / "adapter" / CONFIG).read_bytes())["r"],
+        adapter_rank=training.base.rank,
         dataset_sha256=training.dataset_sha256,
         catalog_sha256=catalog.sha256,
         evaluation_sha256=evaluation_sha256,

@@ -1,0 +1,96 @@
+"""The evaluation of the adapter and of the whole mapper on the golden set. Judging it is for the gates."""
+
+import dagster as dg
+
+from mapper_assets.assets.config import detectors, frameworks, golden_set, taxonomy
+from mapper_assets.assets.training import DATASET, LORA_ADAPTER, TRAINING_POOL
+from mapper_assets.automation import on_data_change
+from mapper_assets.deployment.release import read_scores
+from mapper_assets.evaluation.scores import ADAPTER, GATED, MAPPER, SPLITS, SUMMARY, SYSTEMS, Scores
+from mapper_assets.failures import told_plainly
+from mapper_assets.gates import Gates, judge
+from mapper_assets.provenance import SHA256, existing, recorded_sha256
+from mapper_assets.resources import Artifacts, Recipe, Scripts, Sources
+from mapper_domain.layout import Layout
+
+GOLDEN_SET_EVALUATION = dg.AssetKey(["evaluation", "golden_set_evaluation"])
+
+
+@dg.asset(
+    key=GOLDEN_SET_EVALUATION,
+    # The catalogue is judged as well as the adapter: reviewed mappings answer first, and the release carries both.
+    deps=[DATASET, LORA_ADAPTER, golden_set, taxonomy, detectors, frameworks],
+    group_name="evaluation",
+    kinds={"scikitlearn", "json"},
+    owners=["team:ml-platform"],
+    pool=TRAINING_POOL,
+    automation_condition=on_data_change(retry=True),
+)
+def golden_set_evaluation(
+    context: dg.AssetExecutionContext, scripts: Scripts, artifacts: Artifacts, sources: Sources, recipe: Recipe
+) -> dg.MaterializeResult[None]:
+    """How right the whole mapper, the adapter alone and three rivals are on seen and unseen labels and detectors."""
+    with told_plainly():
+        adapter = recorded_sha256(context.instance, LORA_ADAPTER)
+        existing(artifacts.layout.adapter(adapter), LORA_ADAPTER)
+    extras = {
+        "artifacts": artifacts.root,
+        "root": sources.root,
+        "adapter": adapter,
+        "profile": recipe.profile,
+        "seed": recipe.seed,
+    }
+    sha256 = str(scripts.run(context, "mapper_assets.evaluation.evaluate", extras)[SHA256])
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(sha256), metadata=evaluation_metadata(artifacts.layout, sha256)
+    )
+
+
+def evaluation_metadata(layout: Layout, sha256: str) -> dict[str, object]:
+    """Headline numbers to be plotted, tables and pictures to be read."""
+    from mapper_assets.pictures import inline
+
+    folder = layout.evaluation(sha256)
+    scores = read_scores(folder)
+    pictures = {path.stem: inline(path.read_bytes(), path.stem) for path in sorted(folder.glob("*.png"))}
+    numbers = {
+        f"{system}_f1_{split.replace('+', '_and_')}": scores.systems[system][split].f1
+        for system in (MAPPER, ADAPTER)
+        for split in (GATED, *SPLITS)
+        if split in scores.systems.get(system, {})
+    }
+    return {
+        SHA256: sha256,
+        "folder": dg.MetadataValue.path(str(folder)),
+        "adapter_sha256": scores.inputs.adapter_sha256,
+        "model_calls": scores.model_calls,
+        "gates": dg.MetadataValue.md(gates_table(scores)),
+        "f1_by_detector": dg.MetadataValue.md(detectors_table(scores)),
+        "summary": dg.MetadataValue.md((folder / SUMMARY).read_text()),
+        **numbers,
+        **pictures,
+    }
+
+
+def gates_table(scores: Scores) -> str:
+    """Every gate with what was measured, as Markdown."""
+    rows = [
+        f"| {'passed' if v.passed else '**failed**'} | {v.name} | {v.value:.4g} | {v.threshold:.4g} | {v.detail} |"
+        for v in judge(scores, Gates())
+    ]
+    return "\n".join(("| | gate | value | threshold | |", "| --- | --- | ---: | ---: | --- |", *rows))
+
+
+def detectors_table(scores: Scores) -> str:
+    """F1 of every detector by system and split, as Markdown; worst of the mapper's gated splits first."""
+    columns = [(system, split) for split in (GATED, *SPLITS) for system in SYSTEMS if split in scores.systems[system]]
+    columns = [(system, split) for system, split in columns if system in (MAPPER, ADAPTER)]
+    tables = {column: scores.systems[column[0]][column[1]].by_detector for column in columns}
+    names = sorted({name for table in tables.values() for name in table})
+    first = tables.get((MAPPER, GATED), {})
+    rows = [
+        f"| {name} | " + " | ".join(f"{table[name]:.3f}" if name in table else "–" for table in tables.values()) + " |"
+        for name in sorted(names, key=lambda name: (first.get(name, 2.0), name))
+    ]
+    head = "| detector | " + " | ".join(f"{system}, {split}" for system, split in columns) + " |"
+    return "\n".join((head, "| --- |" + " ---: |" * len(columns), *rows))

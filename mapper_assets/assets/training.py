@@ -1,0 +1,119 @@
+"""Dataset, base model and adapter. Conversion and training run in their own process and report through Pipes."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from mapper_assets.assets.config import detectors, golden_set, taxonomy
+from mapper_assets.automation import on_data_change
+from mapper_assets.failures import told_plainly
+from mapper_assets.provenance import SHA256, existing, recorded_sha256
+from mapper_assets.resources import Artifacts, Recipe, Scripts, Sources
+from mapper_domain.layout import Layout
+
+if TYPE_CHECKING:
+    from mapper_assets.training.train_lora import Training, TrainLora
+
+DATASET = dg.AssetKey(["training", "dataset"])
+BASE_MODEL = dg.AssetKey(["training", "base_model"])
+LORA_ADAPTER = dg.AssetKey(["training", "lora_adapter"])
+TRAINING_POOL = "training"
+"""Pool of everything that fills the machine: one run of it at a time."""
+
+
+@dg.asset(
+    key=DATASET,
+    deps=[taxonomy, detectors, golden_set],
+    group_name="training",
+    kinds={"jsonl"},
+    owners=["team:ml-platform"],
+    code_version="1",
+    automation_condition=on_data_change(retry=True),
+)
+def dataset(artifacts: Artifacts, sources: Sources, recipe: Recipe) -> dg.MaterializeResult[None]:
+    """Training rows made from the catalogue: sorted and seeded, so that the same catalogue gives the same bytes."""
+    from mapper_assets.training.dataset import make
+
+    with told_plainly():
+        made = make(artifacts.layout, sources.path, sources.golden, seed=recipe.seed)
+    return dg.MaterializeResult(data_version=dg.DataVersion(made.sha256), metadata=dataset_metadata(made))
+
+
+@dg.asset(
+    key=BASE_MODEL,
+    group_name="training",
+    kinds={"huggingface"},
+    owners=["team:ml-platform"],
+    pool=TRAINING_POOL,
+    automation_condition=on_data_change(retry=True),
+)
+def base_model(
+    context: dg.AssetExecutionContext, scripts: Scripts, artifacts: Artifacts, recipe: Recipe
+) -> dg.MaterializeResult[None]:
+    """The base model as safetensors; converted once, then only checked."""
+    extras = {"artifacts": artifacts.root, "base": recipe.base_model}
+    source = scripts.run(context, "mapper_assets.training.prepare_base", extras)
+    folder = artifacts.layout.base_model(recipe.base_model)
+    metadata = source | {"folder": dg.MetadataValue.path(str(folder))}
+    return dg.MaterializeResult(data_version=dg.DataVersion(str(source[SHA256])), metadata=metadata)
+
+
+@dg.asset(
+    key=LORA_ADAPTER,
+    deps=[DATASET, BASE_MODEL],
+    group_name="training",
+    kinds={"huggingface", "pytorch"},
+    owners=["team:ml-platform"],
+    pool=TRAINING_POOL,
+    automation_condition=on_data_change(retry=True),
+)
+def lora_adapter(
+    context: dg.AssetExecutionContext, scripts: Scripts, artifacts: Artifacts, recipe: Recipe
+) -> dg.MaterializeResult[None]:
+    """The trained LoRA adapter, named by the SHA-256 of its weights. A recipe that was run before is not run again."""
+    from mapper_assets.training.reuse import trained_before
+    from mapper_assets.training.train_lora import Training
+
+    with told_plainly():
+        wanted = _wanted(artifacts, recipe, recorded_sha256(context.instance, DATASET))
+        made = trained_before(wanted, recorded_sha256(context.instance, BASE_MODEL))
+    reused = made is not None
+    if made is None:
+        parameters = wanted.model_dump(mode="json")
+        made = Training.model_validate(scripts.run(context, "mapper_assets.training.train_lora", parameters))
+    metadata = adapter_metadata(made, artifacts.layout) | {"reused": reused}
+    return dg.MaterializeResult(data_version=dg.DataVersion(made.adapter_sha256), metadata=metadata)
+
+
+def _wanted(artifacts: Artifacts, recipe: Recipe, dataset_sha256: str) -> "TrainLora":
+    from mapper_assets.training.train_lora import TrainLora
+
+    existing(artifacts.layout.dataset(dataset_sha256), DATASET)
+    return TrainLora(
+        artifacts=Path(artifacts.root),
+        dataset=dataset_sha256,
+        base=recipe.base_model,
+        profile=recipe.profile,
+        seed=recipe.seed,
+    )
+
+
+def adapter_metadata(made: "Training", layout: Layout) -> dict[str, object]:
+    """What made the adapter, and how its loss fell."""
+    from mapper_assets.pictures import inline, loss_curve
+
+    return {
+        SHA256: made.adapter_sha256,
+        "folder": dg.MetadataValue.path(str(layout.adapter(made.adapter_sha256))),
+        "dataset_sha256": made.dataset_sha256,
+        "base_model": made.base_model.name,
+        "profile": made.budget.name,
+        "rank": made.base.rank,
+        "rows": made.rows,
+        "steps": made.steps,
+        "seconds": made.seconds,
+        "first_loss": made.loss_curve[0].loss,
+        "last_loss": made.loss_curve[-1].loss,
+        "loss_curve": inline(loss_curve(made.loss_curve), "training loss by step"),
+    }

@@ -69,6 +69,7 @@ BASES = {
             sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
             licence="Apache-2.0",
             note="De-quantised Q4_1, not the original weights.",
+            dropout=0.0,
             learning_rate=1e-3,
             targets=ALL_LINEAR,
             dtype="float32",

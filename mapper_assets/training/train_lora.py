@@ -256,11 +256,11 @@ def _progress(report: Report, steps: int) -> TrainerCallback:
 
         started = earlier = 0.0
 
-        def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        def on_train_begin(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
             self.started = time.monotonic()
             self.earlier = max((entry.get("seconds", 0.0) for entry in state.log_history), default=0.0)
 
-        def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        def on_log(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
             entry = state.log_history[-1]
             if "loss" not in entry:
                 return

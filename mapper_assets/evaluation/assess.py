@@ -1,7 +1,5 @@
 """Turns outcomes into `Scores`: which numbers are computed on which cases. No model and no files."""
 
-import hashlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from mapper_assets.evaluation.predict import LogProbs, MapperAnswer
@@ -20,8 +18,6 @@ from mapper_assets.evaluation.scores import (
     Validity,
 )
 from mapper_assets.evaluation.trust import Calibration, trust
-from mapper_assets.training.golden import GoldenCase
-from mapper_domain.catalog import Catalog
 from mapper_domain.confidence import reliability_bins, risk_coverage
 from mapper_domain.rules import Match
 from mapper_domain.scoring import Difference, Outcome, Score, confusion, difference, points, score
@@ -74,20 +70,6 @@ def assess(
     )
 
 
-def golden_set(cases: Sequence[GoldenCase], catalog: Catalog, possible: Mapping[str, int]) -> GoldenSet:
-    """What the golden set consists of; a detector without cases counts as having none."""
-    counts = Counter(case.detector for case in cases)
-    covered = {label.split(".", 1)[0] for case in cases for label in case.expected}
-    categories = catalog.taxonomy.categories
-    return GoldenSet(
-        by_detector={detector.name: counts[detector.name] for detector in catalog.detectors},
-        possible=dict(sorted(possible.items())),
-        gated=sum(case.gated for case in cases),
-        categories=len(covered.intersection(categories)) / len(categories),
-        missing_categories=tuple(name for name in categories if name not in covered),
-    )
-
-
 def agreement(answers: Sequence[MapperAnswer]) -> Agreement:
     """How often the model was asked about a reviewed mapping, and preferred another label."""
     asked = {a.examined.question: a.answer.agreement for a in answers if a.examined.audited}
@@ -95,11 +77,6 @@ def agreement(answers: Sequence[MapperAnswer]) -> Agreement:
         asked=sum(agreed is not None for agreed in asked.values()),
         disagreed=sum(agreed is False for agreed in asked.values()),
     )
-
-
-def cases_sha256(cases: Sequence[GoldenCase]) -> str:
-    """SHA-256 (hex) of the golden cases in order."""
-    return hashlib.sha256("\n".join(case.model_dump_json() for case in cases).encode()).hexdigest()
 
 
 def _scores(outcomes: Sequence[Outcome], seed: int) -> dict[str, Score]:

@@ -4,47 +4,24 @@ Run as `python -m mapper_assets.evaluation.evaluate --adapter <sha256>`, or by D
 names as extras. Nothing here decides whether the result is good enough: that is `mapper_assets.gates`.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
-
-from jsonschema import Draft202012Validator
 
 from mapper_assets.evaluation.answers import known_answers
 from mapper_assets.evaluation.ask import Scorer, Timing, ask
 from mapper_assets.evaluation.assess import assess
+from mapper_assets.evaluation.exam import Exam
 from mapper_assets.evaluation.figures import draw as draw_figures
 from mapper_assets.evaluation.predict import candidates, examine, held_out, mapper_answers, outcomes
 from mapper_assets.evaluation.rivals import Rival
 from mapper_assets.evaluation.sampling import draw
-from mapper_assets.evaluation.scores import ANSWERS, MAPPER, PREDICTIONS, SUMMARY, GoldenSet, Inputs, Scores
+from mapper_assets.evaluation.scores import ANSWERS, PREDICTIONS, SUMMARY, Inputs, Scores
 from mapper_assets.evaluation.summary import summary
 from mapper_assets.evaluation.trust import calibrate, firings, reliability, spelling_firings, trust
 from mapper_assets.evaluation.validity import check
 from mapper_assets.evaluation.write import lines, prediction_lines
-from mapper_assets.training.golden import GoldenCase
-from mapper_domain.catalog import Catalog
 from mapper_domain.release import sha256_text
 from mapper_domain.rules import RuleMapper
-
-
-class Exam(NamedTuple):
-    """What is evaluated on.
-
-    Attributes:
-        catalog: the whole catalogue, which serving will know.
-        known: the same without held-out detectors and unseen labels, which is all the mapper knows here.
-        folds: kin groups of all detectors, for judging rules on forgotten detectors.
-        cases: the golden set.
-        golden: what it consists of.
-        schema: of the canonical event.
-    """
-
-    catalog: Catalog
-    known: Catalog
-    folds: Sequence[Collection[str]]
-    cases: Sequence[GoldenCase]
-    golden: GoldenSet
-    schema: Draft202012Validator
 
 
 class Evaluation(NamedTuple):
@@ -73,14 +50,14 @@ def evaluate(
         inputs: what is evaluated, for the record; its seed draws samples and resamples.
         calls: how many distinct questions may be put to the model.
     """
-    examined = examine(exam.cases, exam.known)
+    examined = examine(exam.cases, exam.known, exam.catalog)
     sample = draw(candidates(examined), calls, inputs.seed)
     log(f"{len(examined)} golden cases are scored; the model is asked {len(sample.questions)} questions.")
     asked = ask(scorer, sample.questions, log)
 
     calibration = calibrate(held_out(examined, asked.logprobs))
     fired = (*firings(exam.catalog, exam.folds), *spelling_firings(RuleMapper(exam.known), exam.cases))
-    reported = trust(calibration.fit.shipped, reliability(fired, without=inputs.held_out))
+    reported = trust(calibration.fit.shipped, reliability(fired, without=exam.held_out))
     answers = mapper_answers(examined, asked.logprobs, sample.weights, calibration, reported)
     log("Scoring the mapper, the adapter alone and the rivals.")
     found = outcomes(examined, answers, asked.logprobs, sample.weights, calibration, rivals)
@@ -88,7 +65,7 @@ def evaluate(
     rules = reliability(fired)
     shipped = trust(calibration.fit.shipped, rules)
     texts = {
-        PREDICTIONS: prediction_lines(found, answers),
+        PREDICTIONS: prediction_lines(found, examined, answers),
         ANSWERS: lines(known_answers(exam.catalog, asked.logprobs, shipped)),
     }
     scores = assess(
@@ -105,5 +82,5 @@ def evaluate(
         files={name: sha256_text(text) for name, text in texts.items()},
     )
     log("Drawing figures.")
-    page = summary(scores, found[MAPPER])
+    page = summary(scores, answers)
     return Evaluation(scores, {**texts, SUMMARY: page}, draw_figures(scores), asked.timing)

@@ -12,24 +12,35 @@ from mapper_assets.evaluation.sampling import Candidate
 from mapper_assets.evaluation.scores import ADAPTER, MAPPER
 from mapper_assets.evaluation.trust import Calibration, Held
 from mapper_assets.training.golden import GoldenCase
-from mapper_domain import prompt
 from mapper_domain.catalog import Catalog
 from mapper_domain.confidence import Judged, temper
 from mapper_domain.ladder import DEFAULT_THRESHOLD, Answer, Trust, decide
 from mapper_domain.rules import AUDITED, RuleHit, RuleMapper
 from mapper_domain.scoring import Outcome
+from mapper_domain.text import normalise
 
 LogProbs = Mapping[str, Mapping[str, float]]
 """Log-probability of every label, by question."""
 
 
 class Examined(NamedTuple):
-    """A golden case, the question it makes for the model, and what the rules say about it."""
+    """A golden case as a mapper with a given catalogue meets it.
+
+    Attributes:
+        unit: the label it is a spelling of; spellings of one label are not independent.
+        rule: what the rules say.
+        threshold: of its detector.
+    """
 
     case: GoldenCase
-    question: str
+    unit: str
     rule: RuleHit | None
     threshold: float
+
+    @property
+    def question(self) -> str:
+        """What the model is asked."""
+        return self.case.question
 
     @property
     def audited(self) -> bool:
@@ -41,7 +52,7 @@ class Examined(NamedTuple):
         """What the case is held out by: its detector, its label, or nothing."""
         if self.case.split == "unseen_detector":
             return self.case.detector
-        return f"{self.case.detector}/{'|'.join(self.case.expected)}" if self.case.split == "unseen_label" else None
+        return f"{self.case.detector}/{self.unit}" if self.case.split == "unseen_label" else None
 
 
 class MapperAnswer(NamedTuple):
@@ -51,20 +62,28 @@ class MapperAnswer(NamedTuple):
     answer: Answer
     weight: float
 
+    @property
+    def outcome(self) -> Outcome:
+        """The same, to be scored."""
+        return _outcome(self.examined, self.answer.labels, self.answer.confidence, self.weight)
 
-def examine(cases: Sequence[GoldenCase], known: Catalog) -> tuple[Examined, ...]:
-    """Cases that are scored, as a mapper that knows only this catalogue meets them."""
+
+def examine(cases: Sequence[GoldenCase], known: Catalog, catalog: Catalog) -> tuple[Examined, ...]:
+    """Cases that are scored, as a mapper that knows only the catalogue `known` meets them.
+
+    Args:
+        catalog: the whole catalogue, to tell which label a case is a spelling of.
+    """
     rules = RuleMapper(known)
+    labels = {d.name: sorted({normalise(m.label) for m in d.maps}, key=len, reverse=True) for d in catalog.detectors}
     found = []
     for case in cases:
-        if not case.gated:
-            continue
-        detector = known.by_name.get(case.detector)
-        question = prompt.instruction(
-            case.detector, case.label, kind=detector.kind if detector else "", field=case.field
-        )
-        threshold = detector.threshold if detector and detector.threshold is not None else DEFAULT_THRESHOLD
-        found.append(Examined(case, question, rules.find(case.detector, case.label, case.field), threshold))
+        if case.gated:
+            detector = known.by_name.get(case.detector)
+            threshold = detector.threshold if detector and detector.threshold is not None else DEFAULT_THRESHOLD
+            form = normalise(case.label)
+            unit = next((label for label in labels.get(case.detector, ()) if label and label in form), form)
+            found.append(Examined(case, unit, rules.find(case.detector, case.label, case.field), threshold))
     return tuple(found)
 
 
@@ -113,11 +132,6 @@ def mapper_answers(
     )
 
 
-def mapper_outcomes(answers: Sequence[MapperAnswer]) -> list[Outcome]:
-    """Outcomes of the whole mapper."""
-    return [_outcome(a.examined.case, a.answer.labels, a.answer.confidence, a.weight) for a in answers]
-
-
 def adapter_outcomes(
     examined: Sequence[Examined], logprobs: LogProbs, weights: Mapping[str, float], calibration: Calibration
 ) -> list[Outcome]:
@@ -127,7 +141,7 @@ def adapter_outcomes(
         if e.case.id in weights:
             probabilities = temper(logprobs[e.question], calibration.temperature(e.key))
             best = max(probabilities, key=lambda label: (probabilities[label], label))
-            found.append(_outcome(e.case, (best,), probabilities[best], weights[e.case.id]))
+            found.append(_outcome(e, (best,), probabilities[best], weights[e.case.id]))
     return found
 
 
@@ -135,7 +149,7 @@ def rival_outcomes(examined: Sequence[Examined], rival: Rival) -> list[Outcome]:
     """Outcomes of a rival, on every case."""
     texts = list(dict.fromkeys(e.case.label for e in examined))
     guesses = dict(zip(texts, rival.guess(texts), strict=True))
-    return [_outcome(e.case, (guesses[e.case.label].label,), guesses[e.case.label].confidence, 1.0) for e in examined]
+    return [_outcome(e, (guesses[e.case.label].label,), guesses[e.case.label].confidence, 1.0) for e in examined]
 
 
 def outcomes(
@@ -148,16 +162,17 @@ def outcomes(
 ) -> dict[str, list[Outcome]]:
     """Outcomes of every system by name."""
     return {
-        MAPPER: mapper_outcomes(answers),
+        MAPPER: [a.outcome for a in answers],
         ADAPTER: adapter_outcomes(examined, logprobs, weights, calibration),
         **{name: rival_outcomes(examined, rival) for name, rival in rivals.items()},
     }
 
 
-def _outcome(case: GoldenCase, predicted: tuple[str, ...], confidence: float, weight: float) -> Outcome:
+def _outcome(examined: Examined, predicted: tuple[str, ...], confidence: float, weight: float) -> Outcome:
+    case = examined.case
     return Outcome(
         case=case.id,
-        unit="|".join(case.expected),
+        unit=examined.unit,
         detector=case.detector,
         split=case.split,
         expected=case.expected,

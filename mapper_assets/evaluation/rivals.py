@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mapper_domain.taxonomy import UNKNOWN
 from mapper_domain.text import normalise, words
@@ -75,30 +74,22 @@ class LogisticRegression:
     def __init__(self, examples: Sequence[Example], encoder: SentenceEncoder) -> None:
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.linear_model import LogisticRegression as Classifier
+        from sklearn.pipeline import make_pipeline, make_union
+        from sklearn.preprocessing import FunctionTransformer
 
-        self._encoder = encoder
-        self._ngrams = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True)
-        texts = [spoken(example.text) for example in examples]
-        self._ngrams.fit(texts)
-        self._classifier = Classifier(C=20.0, max_iter=300)
-        self._classifier.fit(self._features(texts), [example.label for example in examples])
+        ngrams = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True)
+        features = make_union(ngrams, FunctionTransformer(encoder.encode))
+        self._pipeline = make_pipeline(features, Classifier(C=20.0, max_iter=300))
+        self._pipeline.fit([spoken(example.text) for example in examples], [example.label for example in examples])
 
     def guess(self, texts: Sequence[str]) -> list[Guess]:
         """The most probable label and its probability."""
         if not texts:
             return []
-        probabilities = self._classifier.predict_proba(self._features([spoken(text) for text in texts]))
+        probabilities = self._pipeline.predict_proba([spoken(text) for text in texts])
         best = probabilities.argmax(axis=1)
-        labels = self._classifier.classes_[best]
+        labels = self._pipeline.classes_[best]
         return [Guess(str(label), float(row[i])) for label, row, i in zip(labels, probabilities, best, strict=True)]
-
-    def _features(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        from scipy.sparse import csr_matrix, hstack
-
-        features: NDArray[np.float64] = hstack(
-            [self._ngrams.transform(texts), csr_matrix(self._encoder.encode(texts))], format="csr"
-        )
-        return features
 
 
 def train(examples: Sequence[Example], encoder: SentenceEncoder) -> dict[str, Rival]:

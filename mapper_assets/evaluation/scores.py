@@ -38,6 +38,7 @@ class GoldenSet(Value):
     """What the golden set consists of.
 
     Attributes:
+        sha256: SHA-256 (hex) of its cases in order.
         by_detector: cases by detector, those that are never gated on included.
         possible: by detector, how many cases its vocabulary and honest variants of it can give, where that is
             less than the gate asks for.
@@ -46,6 +47,7 @@ class GoldenSet(Value):
         missing_categories: those no case expects.
     """
 
+    sha256: str
     by_detector: Mapping[str, int]
     possible: Mapping[str, int] = Field(default_factory=dict)
     gated: int
@@ -115,7 +117,6 @@ class Inputs(Value):
     base_model: str
     dataset_sha256: str
     catalog_sha256: str
-    golden_sha256: str
     taxonomy_version: str
     prompt_version: str
     profile: str

@@ -2,18 +2,19 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from mapper_assets.evaluation.predict import MapperAnswer
 from mapper_assets.evaluation.scores import ADAPTER, GATED, MAPPER, RIVALS, SPLITS, SYSTEMS, UNSEEN, Scores
-from mapper_domain.scoring import Outcome, Score
+from mapper_domain.scoring import Score
 
 WORST = 20
 
 
-def summary(scores: Scores, mapper: Sequence[Outcome]) -> str:
+def summary(scores: Scores, mapper: Sequence[MapperAnswer]) -> str:
     """The page.
 
     Args:
         scores: the whole result.
-        mapper: the mapper's outcomes, for the list of its surest errors.
+        mapper: the mapper's answers, for the list of its surest errors.
     """
     return "\n".join((*_head(scores), *_table(scores), *_verdict(scores), *_calibration(scores), *_errors(mapper), ""))
 
@@ -115,16 +116,17 @@ def _calibration(scores: Scores) -> Iterator[str]:
     )
 
 
-def _errors(mapper: Iterable[Outcome]) -> Iterator[str]:
-    wrong = sorted((o for o in mapper if o.f1 < 1.0), key=lambda o: (-o.confidence, o.case))[:WORST]
+def _errors(mapper: Iterable[MapperAnswer]) -> Iterator[str]:
+    wrong = sorted((a for a in mapper if a.outcome.f1 < 1.0), key=lambda a: (-a.answer.confidence, a.examined.case.id))
     yield ""
-    yield f"## The mapper's {len(wrong)} surest errors"
+    yield f"## The mapper's surest errors ({min(WORST, len(wrong))} of {len(wrong)})"
     yield ""
-    yield "| case | split | expected | answered | confidence |"
-    yield "|---|---|---|---|---|"
-    for o in wrong:
-        case = o.case.replace("|", "\\|")
+    yield "| detector | label | split | expected | answered | confidence | route |"
+    yield "|---|---|---|---|---|---|---|"
+    for a in wrong[:WORST]:
+        case, answer = a.examined.case, a.answer
+        expected = (" + " if case.relation == "all" else " / ").join(case.expected)
         yield (
-            f"| {case} | {o.split.replace('_', ' ')} | {' / '.join(o.expected)} | {' + '.join(o.predicted)} | "
-            f"{o.confidence:.2f} |"
+            f"| {case.detector} | {case.label.replace('|', '&#124;')} | {case.split.replace('_', ' ')} | {expected} | "
+            f"{' + '.join(answer.labels)} | {answer.confidence:.2f} | {answer.route} |"
         )

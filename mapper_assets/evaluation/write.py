@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from mapper_assets.evaluation.ask import Timing
-from mapper_assets.evaluation.predict import MapperAnswer
+from mapper_assets.evaluation.predict import Examined, MapperAnswer
 from mapper_assets.evaluation.scores import MAPPER, SCORES, TIMING, Scores
 from mapper_domain.layout import Layout
 from mapper_domain.release import sha256_text
@@ -23,12 +23,15 @@ def lines(values: Iterable[Value]) -> str:
     return "".join(_json(value.model_dump(mode="json")) + "\n" for value in values)
 
 
-def prediction_lines(outcomes: Mapping[str, Sequence[Outcome]], answers: Sequence[MapperAnswer]) -> str:
-    """Every outcome of every system as a JSON line; the mapper's with route and match."""
+def prediction_lines(
+    outcomes: Mapping[str, Sequence[Outcome]], examined: Sequence[Examined], answers: Sequence[MapperAnswer]
+) -> str:
+    """Every outcome of every system as a JSON line, with the golden spelling; the mapper's with route and match."""
+    labels = {e.case.id: {"label": e.case.label, "field": e.case.field} for e in examined}
     decided = {a.examined.case.id: {"route": a.answer.route, "match": a.answer.match} for a in answers}
     return "".join(
         _json(
-            {"system": system, **outcome.model_dump(mode="json"), "f1": outcome.f1}
+            {"system": system, **outcome.model_dump(mode="json"), "f1": outcome.f1, **labels[outcome.case]}
             | (decided[outcome.case] if system == MAPPER else {})
         )
         + "\n"

@@ -22,7 +22,6 @@ INPUTS = Inputs(
     base_model="small",
     dataset_sha256="b" * 64,
     catalog_sha256="c" * 64,
-    golden_sha256="d" * 64,
     taxonomy_version="2026.11",
     prompt_version="1",
     profile="tiny",
@@ -60,7 +59,7 @@ def result(
 
     return Scores(
         inputs=INPUTS,
-        golden=GoldenSet(by_detector=by_detector, possible=possible, gated=50, categories=categories),
+        golden=GoldenSet(sha256="d" * 64, by_detector=by_detector, possible=possible, gated=50, categories=categories),
         systems={"mapper": {GATED: score(f1, ece)}, "adapter": {GATED: score(adapter_f1, 0.9)}},
         gains={},
         trust=Trust(),
@@ -136,7 +135,9 @@ def test_no_checked_answer_is_no_valid_answer() -> None:
 
 
 def test_missing_categories_are_named() -> None:
-    golden = GoldenSet(by_detector={"a": 100}, gated=1, categories=0.5, missing_categories=("RAG", "MEDIA"))
+    golden = GoldenSet(
+        sha256="d" * 64, by_detector={"a": 100}, gated=1, categories=0.5, missing_categories=("RAG", "MEDIA")
+    )
     assert "RAG, MEDIA" in verdict("category_coverage", result().model_copy(update={"golden": golden})).detail
 
 

@@ -1,66 +1,17 @@
-"""A small world to evaluate in: four detectors, one held out, one label unseen, and a model that is a table."""
-
-import math
-from collections.abc import Mapping, Sequence
+"""A small world to evaluate in: four detectors, one held out, one label unseen."""
 
 import pytest
 from jsonschema import Draft202012Validator
-from mapper_assets.training.golden import GoldenCase
+from small_world import EMAIL, INSULT, NAME, PHONE, SAFE, SCHEMA, THREAT, UNKNOWN, TableScorer, case
 
-from mapper_assets.evaluation.assess import golden_set
-from mapper_assets.evaluation.evaluate import Exam
+from mapper_assets.evaluation.exam import Exam, forget, golden_set
 from mapper_assets.evaluation.scores import Inputs
+from mapper_assets.training.golden import GoldenCase
+from mapper_assets.training.splits import SplitPlan
 from mapper_domain.catalog import Catalog
 from mapper_domain.detectors import Detector, LabelMapping
 from mapper_domain.frameworks import Frameworks
 from mapper_domain.taxonomy import Label, Taxonomy
-
-EMAIL, PHONE, NAME = "PII.Contact.Email", "PII.Contact.Phone", "PII.Person.Name"
-INSULT, THREAT = "HARM.SPEECH.Insult", "HARM.SPEECH.Threat"
-SAFE, UNKNOWN = "OTHER.Safe", "OTHER.Unknown"
-
-SCHEMA = {
-    "type": "object",
-    "required": ["taxonomy", "scores", "confidence"],
-    "properties": {"taxonomy": {"type": "array", "minItems": 1}, "confidence": {"type": "number", "maximum": 1}},
-}
-
-
-class TableScorer:
-    """A model that is sure of one label wherever a word of its table stands in the label asked about.
-
-    Attributes:
-        asked: every question put to it, in order.
-    """
-
-    def __init__(self, labels: Sequence[str], table: Mapping[str, str], sure: float = 0.9) -> None:
-        self._labels, self._table, self._sure = labels, table, sure
-        self.asked: list[str] = []
-
-    def score(self, questions: Sequence[str]) -> list[dict[str, float]]:
-        """Log-probabilities that sum to one; `OTHER.Unknown` where no word is known."""
-        self.asked.extend(questions)
-        return [self._score(question.split("Output: ", 1)[1].lower()) for question in questions]
-
-    def _score(self, label: str) -> dict[str, float]:
-        best = next((meaning for word, meaning in self._table.items() if word in label), UNKNOWN)
-        rest = (1.0 - self._sure) / (len(self._labels) - 1)
-        return {name: math.log(self._sure if name == best else rest) for name in self._labels}
-
-
-def case(detector: str, label: str, expected: str, split: str, **given: object) -> GoldenCase:
-    """A golden case; several right labels are written with `|`."""
-    fields: dict[str, object] = {"field": None, "kind": "exact", "relation": "any", "gated": True} | given
-    return GoldenCase.model_validate(
-        {
-            "id": f"{detector}/{label}/{split}",
-            "detector": detector,
-            "label": label,
-            "expected": tuple(expected.split("|")),
-            "split": split,
-            **fields,
-        }
-    )
 
 
 @pytest.fixture(scope="session")
@@ -95,16 +46,15 @@ def world() -> Catalog:
 
 
 @pytest.fixture(scope="session")
-def known(world: Catalog) -> Catalog:
-    """The same without `stranger` and without the label `FAX` of `mail`."""
-    rest = world.without(["stranger"])
-    return rest.model_copy(
-        update={
-            "detectors": tuple(
-                d.model_copy(update={"maps": tuple(m for m in d.maps if m.label != "FAX")}) for d in rest.detectors
-            )
-        }
-    )
+def plan() -> SplitPlan:
+    """Holds out `stranger` and the label `FAX` of `mail`."""
+    return SplitPlan(fold="test", seed=1, held_out=("stranger",), unseen_labels=(("mail", "FAX"),))
+
+
+@pytest.fixture(scope="session")
+def known(world: Catalog, plan: SplitPlan) -> Catalog:
+    """What is left of the world once everything held out is forgotten."""
+    return forget(world, plan)
 
 
 @pytest.fixture(scope="session")
@@ -141,6 +91,7 @@ def exam(world: Catalog, known: Catalog, cases: tuple[GoldenCase, ...]) -> Exam:
     return Exam(
         catalog=world,
         known=known,
+        held_out=("stranger",),
         folds=(("stranger",), ("mail", "mixed"), ("talk",)),
         cases=cases,
         golden=golden_set(cases, world, {}),
@@ -156,7 +107,6 @@ def inputs(world: Catalog) -> Inputs:
         base_model="table",
         dataset_sha256="b" * 64,
         catalog_sha256=world.sha256,
-        golden_sha256="c" * 64,
         taxonomy_version=world.taxonomy.version,
         prompt_version="1",
         profile="tiny",

@@ -2,7 +2,6 @@ import math
 from collections.abc import Sequence
 
 import pytest
-from mapper_assets.training.golden import GoldenCase
 
 from mapper_assets.evaluation.trust import (
     Firing,
@@ -13,6 +12,7 @@ from mapper_assets.evaluation.trust import (
     spelling_firings,
     trust,
 )
+from mapper_assets.training.golden import GoldenCase
 from mapper_domain.catalog import Catalog
 from mapper_domain.confidence import Judged
 from mapper_domain.rules import Match, RuleMapper

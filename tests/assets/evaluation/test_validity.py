@@ -5,8 +5,8 @@ from jsonschema import Draft202012Validator
 
 from mapper_assets.evaluation.validity import SchemaMissing, check, published_schema
 from mapper_domain.ladder import Answer, safe
-from tests.conftest import REPOSITORY
 
+REPOSITORY = Path(__file__).parents[3]
 LABELS = frozenset({"PII.Contact.Email", "OTHER.Safe"})
 
 

@@ -1,0 +1,1 @@
+"""`make demo`: the main job from catalogue to reports, on real detector output over invented texts."""

@@ -1,0 +1,52 @@
+"""Turns what a Dagster process logs into a few lines a person can follow. The whole log goes to a file."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from demo.failure import DemoFailed
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_LINE = re.compile(r"- dagster - (?P<level>[A-Z]+) - \S+ - [0-9a-f-]{36} - (?P<rest>.*)")
+_EVENT = re.compile(r"(?:\d+ - )?(?P<step>\S+) - (?P<kind>[A-Z_]+) - (?P<text>.*)")
+_TOLD = {"STEP_START": "begins", "STEP_SUCCESS": "done", "STEP_FAILURE": "FAILED", "STEP_SKIPPED": "skipped"}
+
+
+def readable(line: str) -> str | None:
+    """What to show of one line of Dagster's log, or None."""
+    found = _LINE.search(_COLOUR.sub("", line))
+    if found is None:
+        return None
+    event = _EVENT.fullmatch(found["rest"].strip())
+    if event is not None:
+        told = _TOLD.get(event["kind"])
+        if told is None:
+            return None
+        took = re.search(r"in ([0-9.]+m?s|[0-9.]+ ?\w+)\.?$", event["text"]) if told == "done" else None
+        return f"{event['step'].replace('__', '/')}: {told}" + (f" in {took[1]}" if took else "")
+    return None if found["level"] == "DEBUG" else found["rest"].replace("__", "/", 1).strip()
+
+
+def run_jobs(arguments: Sequence[str], settings: Mapping[str, str], log: Path, say: Callable[[str], None]) -> None:
+    """Run `demo.jobs` in a process of its own and tell its progress.
+
+    Raises:
+        DemoFailed: when a run failed.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-u", "-m", "demo.jobs", *arguments]
+    with (
+        log.open("a", encoding="utf-8") as stream,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, **settings}
+        ) as process,
+    ):
+        for line in process.stdout or ():
+            stream.write(_COLOUR.sub("", line))
+            if (shown := readable(line)) is not None:
+                say(shown)
+    if process.returncode:
+        raise DemoFailed(f"{arguments[0]} failed; see {log} and the Dagster UI (`make dev`).")

@@ -11,7 +11,7 @@ checks a catalogue and prints its counts, or every problem and exits 1.
 import hashlib
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from mapper_domain.history import History, read_history
 from mapper_domain.parsing_detectors import TYPED, parse_detector
 from mapper_domain.parsing_frameworks import check_successions, parse_edition
 from mapper_domain.parsing_mappings import parse_mappings
-from mapper_domain.parsing_taxonomy import parse_taxonomy
+from mapper_domain.parsing_taxonomy import label_names, parse_taxonomy
 from mapper_domain.sources import read
 from mapper_domain.taxonomy import Taxonomy
 from mapper_domain.text import nearest
@@ -83,9 +83,11 @@ def load(root: Path) -> Catalog:
         CatalogError: with every problem in every file, each with file, line, value and remedy.
     """
     problems: list[Problem] = []
-    taxonomy = parse_taxonomy(read(root / "taxonomy" / "taxonomy.yaml", root), problems)
-    detectors = _detectors(root, taxonomy, problems)
-    frameworks = _frameworks(root, taxonomy, problems)
+    source = read(root / "taxonomy" / "taxonomy.yaml", root)
+    taxonomy = parse_taxonomy(source, problems)
+    labels = label_names(source)
+    detectors = _detectors(root, labels, problems)
+    frameworks = _frameworks(root, labels, problems)
     if taxonomy is not None:
         read_history(root, taxonomy, problems)
     if problems or taxonomy is None or frameworks is None:
@@ -107,23 +109,23 @@ def load_history(root: Path) -> History:
     return history
 
 
-def _detectors(root: Path, taxonomy: Taxonomy | None, problems: list[Problem]) -> tuple[Detector, ...]:
+def _detectors(root: Path, labels: Collection[str] | None, problems: list[Problem]) -> tuple[Detector, ...]:
     files: dict[str, str] = {}
     detectors = []
     for path in _yaml_files(root / "detectors", root, problems):
         source = read(path, root, typed=TYPED)
-        detector = parse_detector(source, path.stem, taxonomy, problems)
-        if detector is None:
-            continue
-        if detector.name in files:
-            message = f"is already described by {files[detector.name]}."
-            problems.append(source.problem(("detector",), detector.name, message, "Keep one of the two files."))
-        files.setdefault(detector.name, source.file)
-        detectors.append(detector)
+        if detector := parse_detector(source, path.stem, labels, problems):
+            detectors.append(detector)
+        name = source.text(("detector",))
+        if name in files:
+            message = f"is already described by {files[name]}."
+            problems.append(source.problem(("detector",), name, message, "Keep one of the two files."))
+        elif name:
+            files[name] = source.file
     return tuple(sorted(detectors, key=lambda detector: detector.name))
 
 
-def _frameworks(root: Path, taxonomy: Taxonomy | None, problems: list[Problem]) -> Frameworks | None:
+def _frameworks(root: Path, labels: Collection[str] | None, problems: list[Problem]) -> Frameworks | None:
     folder = root / "frameworks"
     editions = []
     unread = set()
@@ -137,7 +139,7 @@ def _frameworks(root: Path, taxonomy: Taxonomy | None, problems: list[Problem]) 
                 editions.append((source, edition))
     problems.extend(check_successions(editions))
     mappings = read(folder / "mappings.yaml", root)
-    return parse_mappings(mappings, tuple(edition for _, edition in editions), unread, taxonomy, problems)
+    return parse_mappings(mappings, [edition for _, edition in editions], unread, labels, problems)
 
 
 def _yaml_files(folder: Path, root: Path, problems: list[Problem]) -> Iterator[Path]:

@@ -1,17 +1,19 @@
 """Detector files: what they may contain and whether their mappings fit the taxonomy."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from mapper_domain.detectors import Detector, LabelMapping, Relation
 from mapper_domain.errors import Problem
-from mapper_domain.parsing import Text, Texts, did_you_mean, parse
+from mapper_domain.parsing import NOT_EMPTY, Text, did_you_mean, one_or_many, parse, wrong
+from mapper_domain.parsing_taxonomy import KnownLabel
 from mapper_domain.payloads import Payload
-from mapper_domain.sources import Location, Source
-from mapper_domain.taxonomy import SAFE, Taxonomy
+from mapper_domain.sources import Source
+from mapper_domain.taxonomy import SAFE
 from mapper_domain.value import Value
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -19,8 +21,15 @@ TYPED = frozenset({"payload"})
 """Keys of a detector file whose scalars keep their JSON types: a detector's `false` is not the text "false"."""
 
 
+def _distinct(labels: tuple[str, ...]) -> tuple[str, ...]:
+    twice = [label for label, times in Counter(labels).items() if times > 1]
+    if twice:
+        raise wrong("is named twice.", "Keep one of them.", value=twice[0])
+    return labels
+
+
 class _MappingDocument(Value):
-    taxonomy: Annotated[Texts, Field(min_length=1)]
+    taxonomy: Annotated[tuple[KnownLabel, ...], BeforeValidator(one_or_many), NOT_EMPTY, AfterValidator(_distinct)]
     relation: Relation = "any"
     field: Text | None = None
     description: str = ""
@@ -29,16 +38,49 @@ class _MappingDocument(Value):
     note: str = ""
 
 
-def _as_mappings(value: Any) -> Any:
+def _safe_alone(meaning: _MappingDocument) -> _MappingDocument:
+    if meaning.relation == "all" and SAFE in meaning.taxonomy and len(meaning.taxonomy) > 1:
+        raise wrong(f"puts {SAFE!r} beside another label; it stands alone.", "Use relation: any or drop it.")
+    return meaning
+
+
+def _as_meanings(value: Any) -> Any:
+    """One label, one object or several objects, all as a list of objects."""
     if isinstance(value, str):
         return [{"taxonomy": [value]}]
     if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
-        raise ValueError("several labels need a relation: write {taxonomy: [A, B], relation: any} or relation: all")
+        remedy = "Write {taxonomy: [A, B], relation: any}, or relation: all."
+        raise wrong("has several labels and no relation between them.", remedy)
     return [value] if isinstance(value, dict) else value
 
 
+def _one_meaning_a_field(meanings: tuple[_MappingDocument, ...]) -> tuple[_MappingDocument, ...]:
+    if len({meaning.field for meaning in meanings}) < len(meanings):
+        raise wrong("has two meanings for the same field.", "Give each meaning its own `field`.")
+    return meanings
+
+
+_Meanings = Annotated[
+    tuple[Annotated[_MappingDocument, AfterValidator(_safe_alone)], ...],
+    BeforeValidator(_as_meanings),
+    NOT_EMPTY,
+    AfterValidator(_one_meaning_a_field),
+]
+
+
+def _name(name: str, info: ValidationInfo) -> str:
+    if not NAME.fullmatch(name):
+        remedy = "Use lower-case letters, digits and single hyphens, for example 'azure-content-safety'."
+        raise wrong("is not a detector name.", remedy)
+    stem = info.context["stem"] if info.context else name
+    if name != stem:
+        remedy = f"Rename the file to {name}.yaml or the detector to {stem!r}."
+        raise wrong(f"does not match the file name {stem}.yaml.", remedy)
+    return name
+
+
 class _DetectorDocument(Value):
-    detector: Text
+    detector: Annotated[Text, AfterValidator(_name)]
     version: Text
     vendor: str = ""
     kind: str = ""
@@ -48,71 +90,46 @@ class _DetectorDocument(Value):
     threshold: Annotated[float | None, Field(ge=0.0, le=1.0)] = None
     payload: Payload | None = None
     descriptions: Mapping[str, Text] = Field(default_factory=dict)
-    maps: Annotated[
-        Mapping[str, Annotated[tuple[_MappingDocument, ...], Field(min_length=1), BeforeValidator(_as_mappings)]],
-        Field(min_length=1),
-    ]
+    maps: Annotated[Mapping[str, _Meanings], NOT_EMPTY]
 
 
-def parse_detector(source: Source, stem: str, taxonomy: Taxonomy | None, problems: list[Problem]) -> Detector | None:
+def parse_detector(
+    source: Source, stem: str, labels: Collection[str] | None, problems: list[Problem]
+) -> Detector | None:
     """The detector in a file, or None; problems are appended.
 
     Args:
         source: the file.
         stem: its name without suffix, which must be the detector's name.
-        taxonomy: what labels may be; None when it could not be read, and then labels are not checked.
+        labels: what canonical labels there are; None when that is not known, and then they are not checked.
         problems: collects.
     """
-    document = parse(source, _DetectorDocument, problems)
+    document = parse(source, _DetectorDocument, problems, {"stem": stem, "labels": labels})
+    problems.extend(_labels(source))
     if document is None:
         return None
-    problems.extend(_name(source, document.detector, stem))
-    problems.extend(_descriptions(source, document))
-    maps = []
-    for label, meanings in document.maps.items():
-        problems.extend(_fields(source, label, meanings))
-        for index, meaning in enumerate(meanings):
-            at = ("maps", label, index)
-            problems.extend(_labels(source, at, meaning, taxonomy))
-            written = dict(meaning) | {"description": meaning.description or document.descriptions.get(label, "")}
-            maps.append(LabelMapping(label=label, **written))
-    head = document.model_dump(exclude={"detector", "descriptions", "maps", "payload"})
-    return Detector(name=document.detector, payload=document.payload, maps=tuple(maps), **head)
+    maps = tuple(
+        LabelMapping(
+            label=label,
+            **dict(meaning) | {"description": meaning.description or document.descriptions.get(label, "")},
+        )
+        for label, meanings in document.maps.items()
+        for meaning in meanings
+    )
+    head = {name: value for name, value in document if name not in ("detector", "descriptions", "maps")}
+    return Detector(name=document.detector, maps=maps, **head)
 
 
-def _name(source: Source, name: str, stem: str) -> Iterable[Problem]:
-    if not NAME.fullmatch(name):
-        remedy = "Use lower-case letters, digits and single hyphens, for example 'azure-content-safety'."
-        yield source.problem(("detector",), name, "is not a detector name.", remedy)
-    elif name != stem:
-        remedy = f"Rename the file to {name}.yaml or the detector to {stem!r}."
-        yield source.problem(("detector",), name, f"does not match the file name {stem}.yaml.", remedy)
-
-
-def _descriptions(source: Source, document: _DetectorDocument) -> Iterable[Problem]:
-    for label in document.descriptions:
-        if label not in document.maps:
-            remedy = did_you_mean(label, document.maps) or "Remove it or map the label."
-            yield source.problem(("descriptions", label), label, "is described but not mapped.", remedy)
-
-
-def _fields(source: Source, label: str, meanings: tuple[_MappingDocument, ...]) -> Iterable[Problem]:
-    if not label.strip():
-        yield source.problem(("maps", label), "", "maps has an empty label.", "Write the detector's own label.")
-    if len({meaning.field for meaning in meanings}) < len(meanings):
-        message = "has two meanings for the same field."
-        yield source.problem(("maps", label), label, message, "Give each meaning its own `field`.")
-
-
-def _labels(source: Source, at: Location, meaning: _MappingDocument, taxonomy: Taxonomy | None) -> Iterable[Problem]:
-    if len(set(meaning.taxonomy)) < len(meaning.taxonomy):
-        yield source.problem((*at, "taxonomy"), str(at[1]), "names the same label twice.", "Keep one of them.")
-    if meaning.relation == "all" and SAFE in meaning.taxonomy and len(meaning.taxonomy) > 1:
-        message = f"puts {SAFE!r} beside another label; it stands alone."
-        yield source.problem((*at, "taxonomy"), str(at[1]), message, "Use relation: any or drop it.")
-    if taxonomy is None:
+def _labels(source: Source) -> Iterator[Problem]:
+    """An empty label, and descriptions of labels that are not mapped."""
+    written = source.value if isinstance(source.value, dict) else {}
+    maps, descriptions = written.get("maps"), written.get("descriptions")
+    if not isinstance(maps, dict):
         return
-    for index, label in enumerate(meaning.taxonomy):
-        if label not in taxonomy.names:
-            remedy = did_you_mean(label, taxonomy.names) or "Add it to the taxonomy first."
-            yield source.problem((*at, "taxonomy", index), label, "is not a label of the taxonomy.", remedy)
+    for label in maps:
+        if not label.strip():
+            yield source.problem(("maps", label), label, "is an empty label.", "Write the detector's own label.")
+    for label in descriptions if isinstance(descriptions, dict) else ():
+        if label not in maps:
+            remedy = did_you_mean(label, maps) or "Remove it or map the label."
+            yield source.problem(("descriptions", label), label, "is described but not mapped.", remedy)

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 
 from mapper_domain.errors import Problem
 from mapper_domain.frameworks import Control, Framework
-from mapper_domain.parsing import Text, Texts, did_you_mean, parse
+from mapper_domain.parsing import NOT_EMPTY, Text, Texts, did_you_mean, parse
 from mapper_domain.sources import Source
 from mapper_domain.value import Value
 
@@ -22,12 +22,6 @@ def _as_control(value: Any) -> Any:
     return {"summary": value} if isinstance(value, str) else value
 
 
-_Controls = Annotated[
-    Mapping[str, Annotated[_ControlDocument, BeforeValidator(_as_control)]],
-    Field(min_length=1),
-]
-
-
 class _EditionDocument(Value):
     key: Text
     edition: Text
@@ -35,7 +29,7 @@ class _EditionDocument(Value):
     status: Literal["current", "superseded"]
     source: str = ""
     notes: str = ""
-    controls: _Controls
+    controls: Annotated[Mapping[str, Annotated[_ControlDocument, BeforeValidator(_as_control)]], NOT_EMPTY]
 
 
 def parse_edition(source: Source, folder: str, stem: str, problems: list[Problem]) -> Framework | None:

@@ -5,16 +5,15 @@ It is written as rows (label or category, control, role, condition, rationale), 
 """
 
 import re
-from collections.abc import Container, Iterator, Mapping
-from typing import Annotated
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from mapper_domain.errors import Problem
 from mapper_domain.frameworks import Control, Evidence, Framework, Frameworks, Role
-from mapper_domain.parsing import Text, Texts, did_you_mean, one_or_many, parse
-from mapper_domain.sources import Location, Source
-from mapper_domain.taxonomy import Taxonomy
+from mapper_domain.parsing import NOT_EMPTY, Text, did_you_mean, one_or_many, parse, wrong
+from mapper_domain.sources import Source
 from mapper_domain.value import Value
 
 META = "META"
@@ -24,34 +23,114 @@ VERSION = re.compile(r"\d{4}\.(0[1-9]|1[0-2])|v\d+(\.\d+)*")
 CONDITION = re.compile(r"tenant\.scope\.[a-z0-9][a-z0-9_-]*")
 
 
+def _known_branch(label: str, info: ValidationInfo) -> str:
+    branches = info.context["branches"] if info.context else None
+    if branches is not None and label not in branches:
+        remedy = did_you_mean(label, branches) or "Add it to the taxonomy first."
+        raise wrong("is neither a label of the taxonomy nor the beginning of one.", remedy)
+    return label
+
+
+def _known_category(code: str, info: ValidationInfo) -> str:
+    codes = info.context["categories"] if info.context else {code}
+    if code not in codes:
+        raise wrong("is not a category.", did_you_mean(code, codes) or "Define it under `categories:`.")
+    return code
+
+
+def _known_control(written: str, info: ValidationInfo) -> str:
+    """The edition-qualified key of a control as written; as written when its catalogue could not be read."""
+    if info.context is None:
+        return written
+    frameworks: Frameworks = info.context["frameworks"]
+    key = frameworks.resolve(written)
+    if key is None:
+        if written.partition(":")[0].partition("@")[0] in info.context["unread"]:
+            return written
+        known = {*frameworks.controls, *frameworks.resolutions}
+        remedy = did_you_mean(written, known) or "Write it as its catalogue does, for example 'SOC2:CC7.2'."
+        raise wrong("is not a control of any framework here.", remedy)
+    if not frameworks.controls[key].supported:
+        remedy = "Map to another control or mark it supported."
+        raise wrong("is marked unsupported: detector events give no evidence for it.", remedy)
+    return key
+
+
+def _version(text: str) -> str:
+    if not VERSION.fullmatch(text):
+        raise wrong("is not a version.", "Write year and month, for example '2026.11', or 'v1.0'.")
+    return text
+
+
+def _condition(text: str) -> str:
+    if text and not CONDITION.fullmatch(text):
+        raise wrong("is not a condition.", "Write for example 'tenant.scope.hipaa'.")
+    return text
+
+
+_Branch = Annotated[Text, AfterValidator(_known_branch)]
+_Branches = Annotated[tuple[_Branch, ...], BeforeValidator(one_or_many)]
+_Categories = Annotated[tuple[Annotated[Text, AfterValidator(_known_category)], ...], BeforeValidator(one_or_many)]
+_Control = Annotated[Text, AfterValidator(_known_control)]
+_Roles = Annotated[tuple[Role, ...], BeforeValidator(one_or_many), NOT_EMPTY]
+_Version = Annotated[Text, AfterValidator(_version)]
+
+
 class _Row(Value):
-    control: Text
-    labels: Texts = ()
-    categories: Texts = ()
-    role: Annotated[tuple[Role, ...], BeforeValidator(one_or_many), Field(min_length=1)]
-    condition: str = ""
+    control: _Control
+    labels: _Branches = ()
+    categories: _Categories = ()
+    role: _Roles
+    condition: Annotated[str, AfterValidator(_condition)] = ""
     rationale: Text
 
 
+def _about_something(row: _Row) -> _Row:
+    if not row.labels and not row.categories:
+        message = "is mapped to neither labels nor categories."
+        raise wrong(message, "Add `labels:` or `categories:`.", value=row.control)
+    return row
+
+
 class _RowsDocument(Value):
-    version: Text
+    version: _Version
     notes: str = ""
-    categories: Mapping[str, Annotated[Texts, Field(min_length=1)]] = Field(default_factory=dict)
-    mappings: tuple[_Row, ...] = Field(min_length=1)
+    categories: Mapping[str, Annotated[_Branches, NOT_EMPTY]] = Field(default_factory=dict)
+    mappings: Annotated[tuple[Annotated[_Row, AfterValidator(_about_something)], ...], NOT_EMPTY]
+
+    def evidence(self) -> Iterator[Evidence]:
+        """One piece of evidence for each label and role of each row."""
+        expansions = {**self.categories, META: (META,)}
+        for row in self.mappings:
+            branches = (*row.labels, *(label for code in row.categories for label in expansions[code]))
+            for label in branches:
+                for role in row.role:
+                    yield Evidence(
+                        label=label, control=row.control, role=role, condition=row.condition, rationale=row.rationale
+                    )
 
 
 class _FoundingDocument(Value):
-    version: Text
+    version: _Version
     notes: str = ""
-    frameworks: Mapping[str, Annotated[Mapping[str, Text], Field(min_length=1)]] = Field(default_factory=dict)
-    mappings: Annotated[Mapping[str, Texts], Field(min_length=1)]
+    frameworks: Mapping[str, Annotated[Mapping[str, Text], NOT_EMPTY]] = Field(default_factory=dict)
+    mappings: Annotated[
+        Mapping[_Branch, Annotated[tuple[_Control, ...], BeforeValidator(one_or_many)]],
+        NOT_EMPTY,
+    ]
+
+    def evidence(self) -> Iterator[Evidence]:
+        """One piece of evidence for each label and control."""
+        for label, controls in self.mappings.items():
+            for control in controls:
+                yield Evidence(label=label, control=control, role="detective")
 
 
 def parse_mappings(
     source: Source,
-    editions: tuple[Framework, ...],
+    editions: Sequence[Framework],
     unread: Container[str],
-    taxonomy: Taxonomy | None,
+    labels: Collection[str] | None,
     problems: list[Problem],
 ) -> Frameworks | None:
     """Editions and mapping together, or None when the mapping file cannot be read; problems are appended.
@@ -60,125 +139,56 @@ def parse_mappings(
         source: the mapping file.
         editions: every edition that could be read.
         unread: keys of frameworks with an edition that could not be; their controls are not checked.
-        taxonomy: what labels may be; None when it could not be read, and then labels are not checked.
+        labels: what canonical labels there are; None when that is not known, and then they are not checked.
         problems: collects.
     """
-    document = _parse_either(source, problems)
+    written = source.value if isinstance(source.value, dict) else {}
+    listed = _listed(written)
+    described = {edition.key for edition in editions}
+    own = [_own_edition(key, str(written.get("version")), ids) for key, ids in listed.items() if key not in described]
+    everything = tuple(sorted((*editions, *own), key=lambda e: (e.key, e.edition)))
+    known = Frameworks(version="", editions=everything, evidence=(), resolutions=_short_ids(everything))
+    categories = written.get("categories")
+    context = {
+        "branches": None if labels is None else {"*", META, *_branches(labels)},
+        "categories": {META, *(categories if isinstance(categories, dict) else ())},
+        "frameworks": known,
+        "unread": unread,
+    }
+    founding = isinstance(written.get("mappings"), dict)
+    shape: type[_RowsDocument] | type[_FoundingDocument] = _FoundingDocument if founding else _RowsDocument
+    document = parse(source, shape, problems, context)
+    for key, ids in listed.items():
+        for id_ in ids:
+            if key not in unread and known.resolve(f"{key}:{id_}") is None:
+                remedy = did_you_mean(f"{key}:{id_}", known.resolutions) or "Remove it."
+                problems.append(source.problem(("frameworks", key, id_), id_, f"is not a control of {key}.", remedy))
     if document is None:
         return None
-    if not VERSION.fullmatch(document.version):
-        remedy = "Write year and month, for example '2026.11', or 'v1.0'."
-        problems.append(source.problem(("version",), document.version, "is not a version.", remedy))
-    if isinstance(document, _FoundingDocument):
-        editions = (*editions, *_own_editions(document, editions, unread))
-    editions = tuple(sorted(editions, key=lambda e: (e.key, e.edition)))
-    frameworks = Frameworks(version=document.version, editions=editions, evidence=(), resolutions=_short_ids(editions))
-    reader = _Reader(source, frameworks, unread, taxonomy, problems)
-    evidence = reader.founding(document) if isinstance(document, _FoundingDocument) else reader.rows(document)
-    return frameworks.model_copy(update={"evidence": tuple(dict.fromkeys(evidence))})
+    evidence = tuple(dict.fromkeys(document.evidence()))
+    return known.model_copy(update={"version": document.version, "evidence": evidence})
 
 
-def _parse_either(source: Source, problems: list[Problem]) -> _RowsDocument | _FoundingDocument | None:
-    written = source.value
-    if isinstance(written, dict) and isinstance(written.get("mappings"), dict):
-        return parse(source, _FoundingDocument, problems)
-    return parse(source, _RowsDocument, problems)
+def _branches(labels: Iterable[str]) -> Iterator[str]:
+    """Every label, and everything a label begins with up to a dot."""
+    for label in labels:
+        yield from (label.rsplit(".", cut)[0] for cut in range(label.count(".") + 1))
 
 
-def _own_editions(
-    document: _FoundingDocument, editions: tuple[Framework, ...], unread: Container[str]
-) -> Iterator[Framework]:
-    """Frameworks that only the short form describes: its list of controls is all there is of them."""
-    described = {edition.key for edition in editions}
-    for key, controls in document.frameworks.items():
-        if key not in described and key not in unread:
-            listed = tuple(Control(id=id_, summary=summary) for id_, summary in controls.items())
-            yield Framework(key=key, edition=document.version, title=key, status="current", controls=listed)
+def _listed(written: Mapping[str, Any]) -> Mapping[str, Mapping[str, str]]:
+    """Controls a founding file lists by framework, as far as they are written as such."""
+    frameworks = written.get("frameworks")
+    found = frameworks.items() if isinstance(frameworks, dict) else ()
+    return {key: {id_: str(text) for id_, text in ids.items()} for key, ids in found if isinstance(ids, dict)}
 
 
-def _short_ids(editions: tuple[Framework, ...]) -> Mapping[str, str]:
+def _own_edition(key: str, version: str, controls: Mapping[str, str]) -> Framework:
+    """A framework that only the founding file describes: what it lists is all there is of it."""
+    listed = tuple(Control(id=id_, summary=summary) for id_, summary in controls.items())
+    return Framework(key=key, edition=version, title=key, status="current", controls=listed)
+
+
+def _short_ids(editions: Iterable[Framework]) -> Mapping[str, str]:
     """`KEY:id` to the edition-qualified key; the current edition wins over superseded ones, later over earlier."""
     ranked = sorted(editions, key=lambda e: (e.status == "current", e.edition))
     return {f"{e.key}:{c.id}": e.key_of(c) for e in ranked for c in e.controls}
-
-
-class _Reader:
-    """Expands rows to evidence and reports labels, categories and controls nobody knows."""
-
-    def __init__(
-        self,
-        source: Source,
-        frameworks: Frameworks,
-        unread: Container[str],
-        taxonomy: Taxonomy | None,
-        problems: list[Problem],
-    ) -> None:
-        self._source = source
-        self._unread = unread
-        self._frameworks = frameworks
-        self._taxonomy = taxonomy
-        self._problems = problems
-
-    def rows(self, document: _RowsDocument) -> Iterator[Evidence]:
-        for code, labels in document.categories.items():
-            for index, label in enumerate(labels):
-                self._label(("categories", code, index), label)
-        for number, row in enumerate(document.mappings):
-            at = ("mappings", number)
-            control = self._control((*at, "control"), row.control)
-            if row.condition and not CONDITION.fullmatch(row.condition):
-                remedy = "Write for example 'tenant.scope.hipaa'."
-                self._report((*at, "condition"), row.condition, "is not a condition.", remedy)
-            for label in self._covered(at, row, document.categories):
-                for role in row.role:
-                    yield Evidence(
-                        label=label, control=control, role=role, condition=row.condition, rationale=row.rationale
-                    )
-
-    def founding(self, document: _FoundingDocument) -> Iterator[Evidence]:
-        for key, controls in document.frameworks.items():
-            for id_ in controls:
-                self._control(("frameworks", key, id_), f"{key}:{id_}")
-        for label, cited in document.mappings.items():
-            self._label(("mappings", label), label)
-            for index, written in enumerate(cited):
-                control = self._control(("mappings", label, index), written)
-                yield Evidence(label=label, control=control, role="detective")
-
-    def _covered(self, at: Location, row: _Row, categories: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
-        if not row.labels and not row.categories:
-            self._report(at, row.control, "names neither labels nor categories.", "Add `labels:` or `categories:`.")
-        for index, label in enumerate(row.labels):
-            self._label((*at, "labels", index), label)
-            yield label
-        for index, code in enumerate(row.categories):
-            if code == META:
-                yield META
-            elif code in categories:
-                yield from categories[code]
-            else:
-                remedy = did_you_mean(code, [*categories, META]) or "Define it under `categories:`."
-                self._report((*at, "categories", index), code, "is not a category.", remedy)
-
-    def _label(self, at: Location, label: str) -> None:
-        if self._taxonomy is None or label in ("*", META):
-            return
-        prefixes = {n.rsplit(".", i)[0] for n in self._taxonomy.names for i in range(n.count(".") + 1)}
-        if label not in prefixes:
-            remedy = did_you_mean(label, prefixes) or "Add it to the taxonomy first."
-            self._report(at, label, "is neither a label of the taxonomy nor the beginning of one.", remedy)
-
-    def _control(self, at: Location, written: str) -> str:
-        key = self._frameworks.resolve(written)
-        if key is None:
-            if written.partition(":")[0].partition("@")[0] not in self._unread:
-                known = {*self._frameworks.controls, *self._frameworks.resolutions}
-                remedy = did_you_mean(written, known) or "Write it as its catalogue does, for example 'SOC2:CC7.2'."
-                self._report(at, written, "is not a control of any framework here.", remedy)
-        elif not self._frameworks.controls[key].supported:
-            message = "is marked unsupported: detector events give no evidence for it."
-            self._report(at, written, message, "Map to another control or mark it supported.")
-        return key or written
-
-    def _report(self, at: Location, value: str, message: str, remedy: str) -> None:
-        self._problems.append(self._source.problem(at, value, message, remedy))

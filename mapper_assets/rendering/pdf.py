@@ -8,7 +8,7 @@ import importlib.metadata
 import importlib.util
 import io
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -83,7 +83,7 @@ def template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "time": time, "clock": clock}
+    environment.filters |= {"number": number, "time": time, "clock": clock, "by_framework": by_framework}
     return environment.get_template("report.html")
 
 
@@ -96,6 +96,15 @@ def environment() -> Mapping[str, str]:
         "pango": f"{version // 10_000}.{version // 100 % 100}.{version % 100}",
         **{name: importlib.metadata.version(name) for name in _RECORDED},
     }
+
+
+def by_framework(keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    """Control ids by framework edition, from edition-qualified keys."""
+    found: dict[str, list[str]] = {}
+    for key in keys:
+        edition, _, control = key.partition(":")
+        found.setdefault(edition, []).append(control)
+    return found
 
 
 def number(value: float | None) -> str:

@@ -207,7 +207,7 @@ def _publish(home: Path, name: str, contents: Mapping[str, bytes]) -> Path:
                 os.fsync(stream.fileno())
             (partial / file).chmod(0o444)
         partial.chmod(0o755)
-        os.rename(partial, home / name)
+        partial.rename(home / name)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return home / name

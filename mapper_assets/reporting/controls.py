@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from mapper_assets.reporting.incidents import ExceptionRule
 from mapper_domain.catalog import Catalog
@@ -15,8 +15,16 @@ if TYPE_CHECKING:
 Pairs = Mapping[tuple[tuple[str, ...], tuple[str, ...]], int]
 """Number of events by (labels, controls)."""
 
-State = Literal["events", "quiet", "no_mapped_detector", "not_supported"]
-"""Events were recorded; it was watched and quiet; nobody could see it; such events can give no evidence for it."""
+State = Literal["events", "this_report", "quiet", "not_in_scope", "no_mapped_detector", "not_supported"]
+"""Why a control shows what it shows.
+
+events: events were recorded for it. this_report: the pipeline's own records are the evidence. quiet: watched,
+nothing reported. not_in_scope: events would fit, but the tenant's condition for it did not hold.
+no_mapped_detector: nobody could see it. not_supported: such events can give no evidence for it.
+"""
+
+OWN_RECORDS = "META"
+"""In the mapping, stands for the pipeline's own records instead of a detector's label."""
 
 
 class LabelCount(Value):
@@ -57,6 +65,18 @@ class FrameworkCoverage(Value):
     title: str
     status: Literal["current", "superseded"]
     controls: tuple[ControlCoverage, ...]
+
+    def idle(self) -> tuple[tuple[State, str, tuple[ControlCoverage, ...]], ...]:
+        """Controls without events by state, each group with its most frequent reason, in the order of the states."""
+        groups: dict[State, list[ControlCoverage]] = {}
+        for control in self.controls:
+            if control.state != "events":
+                groups.setdefault(control.state, []).append(control)
+        return tuple(
+            (state, Counter(control.reason for control in groups[state]).most_common(1)[0][0], tuple(groups[state]))
+            for state in get_args(State)
+            if state in groups
+        )
 
     def in_state(self, state: State) -> int:
         """Number of controls in that state."""
@@ -114,8 +134,10 @@ class _View:
 
     def __init__(self, pairs: Pairs, visible: Mapping[str, frozenset[str]]) -> None:
         self._visible = visible
+        self._labels: Counter[str] = Counter()
         self._by_control: dict[str, list[tuple[tuple[str, ...], int]]] = {}
         for (labels, keys), count in pairs.items():
+            self._labels.update(dict.fromkeys(labels, count))
             for key in keys:
                 self._by_control.setdefault(key, []).append((labels, count))
 
@@ -148,20 +170,23 @@ class _View:
             return "not_supported", "Not supported by this evidence: detector events say nothing about it."
         if not rows:
             return "no_mapped_detector", "No mapped detector: no label is evidence for it."
+        own = any(row.label == OWN_RECORDS for row in rows)
+        rows = [row for row in rows if row.label != OWN_RECORDS]
+        if own:
+            return "this_report", "The evidence is this report: its completeness, coverage and versions."
+        conditions = {row.condition for row in rows}
+        fitting = sum(n for label, n in self._labels.items() if any(row.covers(label) for row in rows))
+        if fitting and "" not in conditions:
+            return "not_in_scope", f"Counted only for tenants with {' or '.join(sorted(conditions))}."
         watchers = [name for name, labels in self._visible.items() if _watches(rows, labels)]
         if not watchers:
-            return "no_mapped_detector", f"No mapped detector: none of the tenant's reports {_names(rows)}."
-        only = sorted({row.condition for row in rows}) if all(row.condition for row in rows) else []
-        counted = f" Counted only where {' or '.join(only)} holds." if only else ""
-        return "quiet", f"Watched by {_some(watchers)}; nothing recorded.{counted}"
+            names = _some(sorted({row.label for row in rows}))
+            return "no_mapped_detector", f"No mapped detector: none of the tenant's reports {names}."
+        return "quiet", f"Watched by {_some(watchers)}; nothing was reported."
 
 
 def _watches(rows: list[Evidence], labels: frozenset[str]) -> bool:
     return any(row.label == "*" or any(row.covers(label) for label in labels) for row in rows)
-
-
-def _names(rows: list[Evidence]) -> str:
-    return _some(sorted({row.label for row in rows}))
 
 
 def _some(names: list[str], limit: int = 3) -> str:

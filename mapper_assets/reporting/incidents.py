@@ -42,7 +42,10 @@ class Incident(Value):
 
 
 class ExceptionRule:
-    """Which labels are potential exceptions to which controls. `OTHER.*` says nothing about harm and never is."""
+    """Which labels are potential exceptions to which controls.
+
+    A mapping row for every label (`*`) does not mean `OTHER.*`, which is no finding; a row that names one does.
+    """
 
     def __init__(self, frameworks: Frameworks) -> None:
         self._rows = [row for row in frameworks.evidence if row.role == "exception"]
@@ -51,7 +54,8 @@ class ExceptionRule:
     def controls(self, label: str) -> frozenset[str]:
         """Controls to which an event with this label is a potential exception."""
         if label not in self._known:
-            rows = () if label.startswith("OTHER.") else (row for row in self._rows if row.covers(label))
+            finding = not label.startswith("OTHER.")
+            rows = (row for row in self._rows if row.covers(label) and (finding or row.label != "*"))
             self._known[label] = frozenset(row.control for row in rows)
         return self._known[label]
 

@@ -6,7 +6,6 @@ listed and can no longer find stays listed as missing.
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,7 +81,7 @@ def build_manifest(layout: Layout, tenant: str, day: str) -> EventManifest:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     partial.write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    partial.replace(path)
     return manifest
 
 

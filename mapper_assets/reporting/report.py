@@ -225,9 +225,7 @@ def _sample(events: "pd.DataFrame", seed: str) -> tuple[SampledEvent, ...]:
             event_id=row.event_id,
             occurred_at=row.occurred_at.to_pydatetime(),
             detector=row.detector,
-            source_label=row.source_label
-            if isinstance(row.source_label, str)
-            else "withheld, keyed hash in events.csv",
+            source_label=_source_label(row.source_label, row.source_label_hmac),
             labels=tuple(row.taxonomy),
             route=row.route,
             confidence=row.confidence,
@@ -235,6 +233,12 @@ def _sample(events: "pd.DataFrame", seed: str) -> tuple[SampledEvent, ...]:
         )
         for row in drawn.itertuples(index=False)
     )
+
+
+def _source_label(label: object, hashed: object) -> str:
+    if isinstance(label, str):
+        return label
+    return "withheld, keyed hash in events.csv" if isinstance(hashed, str) else "no finding"
 
 
 def _findings(events: "pd.DataFrame") -> list[Finding]:

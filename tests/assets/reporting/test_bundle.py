@@ -1,0 +1,268 @@
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from conftest import DAY, TENANT
+from segments import Recorder, Said, tamper, write_events, write_ledger
+
+from mapper_assets.reporting.bundle import MANIFEST, BundleResult, build_report, verify
+from mapper_assets.reporting.manifest import build_manifest
+from mapper_domain.catalog import Catalog
+from mapper_domain.errors import EvidenceIncomplete, InvalidTenant
+from mapper_domain.layout import Layout
+
+FILES = {"report.pdf", "report.json", "events.csv", "controls.csv", "coverage.csv", "reconciliation.csv", MANIFEST}
+
+
+def segments(layout: Layout) -> list[Path]:
+    return sorted((layout.events / f"tenant={TENANT}" / f"day={DAY}").glob("*.parquet"))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def report_json(folder: Path) -> dict[str, object]:
+    document: dict[str, object] = json.loads((folder / "report.json").read_bytes())
+    return document
+
+
+def test_a_sound_day_is_final_and_every_file_is_listed(day: Layout, soc2: Catalog) -> None:
+    result = build_report(day, soc2, TENANT, DAY)
+    assert result.folder == day.reports / TENANT / "2026" / "11" / "21" / "r0001"
+    assert (result.manifest.status, result.manifest.revision, result.reused) == ("FINAL", 1, False)
+    assert set(contents(result.folder)) == FILES
+    assert {file.name for file in result.manifest.files} == FILES - {MANIFEST}
+    assert verify(result.folder) == result.manifest
+    assert (result.manifest.counts.received, result.manifest.counts.accepted) == (12, 10)
+
+
+def test_the_same_evidence_reuses_the_revision_even_when_the_ledger_was_written_again(
+    day: Layout, soc2: Catalog
+) -> None:
+    first = build_report(day, soc2, TENANT, DAY)
+    before = contents(first.folder)
+    write_ledger(day, TENANT, DAY, 10, 2)
+    second = build_report(day, soc2, TENANT, DAY)
+    assert second == BundleResult(first.folder, True, first.manifest, first.manifest_sha256)
+    assert contents(second.folder) == before
+
+
+def test_regeneration_elsewhere_gives_the_same_bytes(day: Layout, soc2: Catalog, tmp_path: Path) -> None:
+    """Another process, folder, hash seed, time zone and locale, at another time."""
+    here = build_report(day, soc2, TENANT, DAY)
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    for part in (day.events, day.rejections, day.ledgers):
+        part.rename(moved / part.name)
+    (tmp_path / "catalog.json").write_text(soc2.model_dump_json())
+    code = (
+        "import sys; from pathlib import Path; from mapper_domain.catalog import Catalog;"
+        "from mapper_domain.layout import Layout; from mapper_assets.reporting.bundle import build_report;"
+        "catalog = Catalog.model_validate_json(Path(sys.argv[1]).read_bytes());"
+        f"print(build_report(Layout(Path(sys.argv[2])), catalog, '{TENANT}', '{DAY}').folder)"
+    )
+    environment = os.environ | {"PYTHONHASHSEED": "77", "TZ": "Pacific/Auckland", "LC_ALL": "C"}
+    arguments = [sys.executable, "-c", code, str(tmp_path / "catalog.json"), str(moved)]
+    there = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=True, cwd=Path.cwd())
+    assert contents(Path(there.stdout.strip())) == contents(here.folder)
+
+
+def lose_a_segment(layout: Layout, _: Recorder) -> None:
+    segments(layout)[0].unlink()
+
+
+def alter_a_segment(layout: Layout, _: Recorder) -> None:
+    tamper(segments(layout)[1])
+
+
+def lose_the_ledger(layout: Layout, _: Recorder) -> None:
+    (layout.ledgers / f"tenant={TENANT}" / f"day={DAY}" / "ledger.json").unlink()
+
+
+def spoil_the_ledger(layout: Layout, _: Recorder) -> None:
+    (layout.ledgers / f"tenant={TENANT}" / f"day={DAY}" / "ledger.json").write_text("{}")
+
+
+def bring_another_days_ledger(layout: Layout, _: Recorder) -> None:
+    ledger = write_ledger(layout, TENANT, "2026-11-20", 10, 2)
+    ledger.rename(layout.ledgers / f"tenant={TENANT}" / f"day={DAY}" / "ledger.json")
+
+
+def ledger_counts_more(layout: Layout, _: Recorder) -> None:
+    write_ledger(layout, TENANT, DAY, 11, 2)
+
+
+def ledger_counts_less(layout: Layout, _: Recorder) -> None:
+    write_ledger(layout, TENANT, DAY, 9, 2)
+
+
+def ledger_does_not_add_up(layout: Layout, _: Recorder) -> None:
+    write_ledger(layout, TENANT, DAY, 10, 2, received=13)
+
+
+def rejections_are_short(layout: Layout, _: Recorder) -> None:
+    write_ledger(layout, TENANT, DAY, 10, 3)
+
+
+def an_event_twice(layout: Layout, recorder: Recorder) -> None:
+    recorder.last = 0
+    write_events(layout, [recorder.record(Said("deberta-toxicity", "toxic", 8 * 3600))])
+
+
+def a_sequence_gap(layout: Layout, recorder: Recorder) -> None:
+    recorder.last = 11
+    write_events(layout, [recorder.record(Said("deberta-toxicity", "toxic", 13 * 3600))])
+    write_ledger(layout, TENANT, DAY, 11, 2)
+
+
+def a_sequence_number_twice(layout: Layout, recorder: Recorder) -> None:
+    recorder.last = 9
+    write_events(layout, [recorder.record(Said("deberta-toxicity", "toxic", 13 * 3600))])
+    write_ledger(layout, TENANT, DAY, 11, 2)
+
+
+def a_row_of_another_tenant(layout: Layout, recorder: Recorder) -> None:
+    other = Recorder(recorder.catalog, "globex", DAY)
+    write_events(layout, [other.record(Said("deberta-toxicity", "threat", 60))], tenant=TENANT)
+
+
+def a_row_of_another_day(layout: Layout, recorder: Recorder) -> None:
+    other = Recorder(recorder.catalog, TENANT, "2026-11-22")
+    write_events(layout, [other.record(Said("deberta-toxicity", "threat", 60))], day=DAY)
+
+
+BREAKS: list[tuple[Callable[[Layout, Recorder], None], str]] = [
+    (lose_a_segment, "was listed before and is gone"),
+    (alter_a_segment, "was altered"),
+    (lose_the_ledger, "There is no ledger for this day"),
+    (spoil_the_ledger, "ledger of this day cannot be read"),
+    (bring_another_days_ledger, "day 2026-11-20"),
+    (ledger_counts_more, "accepted = distinct event ids: expected 11, found 10"),
+    (ledger_counts_less, "accepted = distinct event ids: expected 9, found 10"),
+    (ledger_does_not_add_up, "received = accepted + rejected: expected 13, found 12"),
+    (rejections_are_short, "rejected = rejection rows: expected 3, found 2"),
+    (an_event_twice, "Event rows = distinct event ids: expected 11, found 10"),
+    (a_sequence_gap, "Sequence numbers are 1 to accepted, each once: expected 11, found 10"),
+    (a_sequence_number_twice, "Sequence numbers are 1 to accepted, each once: expected 11, found 9"),
+    (a_row_of_another_tenant, "Rows of another tenant or day: expected 0, found 1"),
+    (a_row_of_another_day, "Rows of another tenant or day: expected 0, found 1"),
+]
+
+
+@pytest.mark.parametrize(("damage", "reason"), BREAKS, ids=[damage.__name__ for damage, _ in BREAKS])
+def test_evidence_that_does_not_reconcile_is_written_as_incomplete_and_fails(
+    day: Layout, recorder: Recorder, soc2: Catalog, damage: Callable[[Layout, Recorder], None], reason: str
+) -> None:
+    build_manifest(day, TENANT, DAY)
+    damage(day, recorder)
+    with pytest.raises(EvidenceIncomplete) as raised:
+        build_report(day, soc2, TENANT, DAY)
+    assert reason in str(raised.value)
+    folder = day.reports / TENANT / "2026" / "11" / "21" / "r0001"
+    assert verify(folder).status == "INCOMPLETE"
+    assert any(reason in text for text in verify(folder).reasons)
+    assert report_json(folder)["status"] == "INCOMPLETE"
+    assert "False" in (folder / "reconciliation.csv").read_text()
+
+
+def test_an_incomplete_report_fails_again_when_nothing_has_changed(day: Layout, soc2: Catalog) -> None:
+    write_ledger(day, TENANT, DAY, 11, 2)
+    for _ in range(2):
+        with pytest.raises(EvidenceIncomplete, match="INCOMPLETE"):
+            build_report(day, soc2, TENANT, DAY)
+    assert [path.name for path in sorted((day.reports / TENANT / "2026" / "11" / "21").iterdir())] == ["r0001"]
+
+
+def test_rows_that_belong_elsewhere_are_in_no_table(day: Layout, recorder: Recorder, soc2: Catalog) -> None:
+    a_row_of_another_tenant(day, recorder)
+    with pytest.raises(EvidenceIncomplete):
+        build_report(day, soc2, TENANT, DAY)
+    folder = day.reports / TENANT / "2026" / "11" / "21" / "r0001"
+    rows = list(csv.DictReader(io.StringIO((folder / "events.csv").read_text(), newline="")))
+    assert {row["tenant_id"] for row in rows} == {TENANT}
+    assert len(rows) == 10
+
+
+def test_a_late_event_makes_a_second_revision_and_leaves_the_first(
+    day: Layout, recorder: Recorder, soc2: Catalog
+) -> None:
+    first = build_report(day, soc2, TENANT, DAY)
+    before = contents(first.folder)
+    late = recorder.record(Said("gitleaks", None, 7 * 3600))
+    late = late.model_copy(update={"recorded_at": datetime(2026, 11, 23, tzinfo=UTC) + timedelta(hours=1)})
+    write_events(day, [late])
+    write_ledger(day, TENANT, DAY, 11, 2)
+
+    second = build_report(day, soc2, TENANT, DAY)
+
+    assert (second.folder.name, second.manifest.status) == ("r0002", "AMENDED")
+    assert second.manifest.previous_sha256 == first.manifest_sha256
+    assert contents(first.folder) == before
+    delta = report_json(second.folder)["delta"]
+    assert isinstance(delta, dict)
+    assert (delta["previous"], delta["added"], delta["removed_total"]) == (1, [late.event_id], 0)
+    assert delta["reasons"] == ["Events arrived after the earlier revision."]
+    changed = {(change["what"], change["name"]): (change["before"], change["after"]) for change in delta["changes"]}
+    assert changed["Population", "events"] == ("10", "11")
+    assert changed["Label", "OTHER.Safe"] == ("2", "3")
+
+
+def test_restored_evidence_gives_a_complete_revision_that_says_so(day: Layout, soc2: Catalog) -> None:
+    lost = segments(day)[0]
+    saved = lost.read_bytes()
+    lost.unlink()
+    with pytest.raises(EvidenceIncomplete):
+        build_report(day, soc2, TENANT, DAY)
+    lost.write_bytes(saved)
+    result = build_report(day, soc2, TENANT, DAY)
+    assert (result.manifest.revision, result.manifest.status) == (2, "AMENDED")
+    delta = report_json(result.folder)["delta"]
+    assert isinstance(delta, dict)
+    assert "The earlier revision was INCOMPLETE." in delta["reasons"]
+
+
+def test_a_changed_mapping_makes_a_revision_that_says_so(day: Layout, soc2: Catalog) -> None:
+    build_report(day, soc2, TENANT, DAY)
+    fewer = soc2.frameworks.model_copy(update={"evidence": soc2.frameworks.evidence[:-1]})
+    result = build_report(day, soc2.model_copy(update={"frameworks": fewer}), TENANT, DAY)
+    delta = report_json(result.folder)["delta"]
+    assert isinstance(delta, dict)
+    assert delta["reasons"] == ["The frameworks or the mapping changed."]
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_an_altered_earlier_revision_is_named_and_nothing_is_built_on_it(day: Layout, soc2: Catalog, name: str) -> None:
+    folder = build_report(day, soc2, TENANT, DAY).folder
+    (folder / name).chmod(0o644)
+    (folder / name).write_bytes(b"altered")
+    with pytest.raises(EvidenceIncomplete, match=name.replace(".", r"\.")):
+        build_report(day, soc2, TENANT, DAY)
+
+
+def test_a_day_without_any_trace_is_incomplete(layout: Layout, soc2: Catalog) -> None:
+    with pytest.raises(EvidenceIncomplete, match="There is no ledger for this day"):
+        build_report(layout, soc2, TENANT, DAY)
+
+
+def test_a_day_on_which_the_ledger_counts_nothing_is_complete(layout: Layout, soc2: Catalog) -> None:
+    write_ledger(layout, TENANT, DAY, 0)
+    result = build_report(layout, soc2, TENANT, DAY)
+    assert (result.manifest.status, result.manifest.counts.events) == ("FINAL", 0)
+
+
+def test_a_tenant_id_that_could_escape_the_folder_is_refused(layout: Layout, soc2: Catalog) -> None:
+    with pytest.raises(InvalidTenant):
+        build_report(layout, soc2, "../../etc", DAY)
+
+
+def test_a_revision_cannot_be_written_by_accident(day: Layout, soc2: Catalog) -> None:
+    folder = build_report(day, soc2, TENANT, DAY).folder
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o444}

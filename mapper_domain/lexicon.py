@@ -146,7 +146,7 @@ def _invented(
     real = {detector.name for detector in detectors}
     for path in sorted(folder.glob("*.yaml")):
         source = read(path, root, typed=TYPED)
-        detector = parse_detector(source, path.stem, taxonomy, problems)
+        detector = parse_detector(source, path.stem, taxonomy.names, problems)
         if detector is not None and detector.name in real:
             message = f"is a real detector, described by detectors/{detector.name}.yaml."
             problems.append(source.problem(("detector",), detector.name, message, "Invent another name."))
@@ -169,7 +169,7 @@ def main(root: Path) -> str:
     if taxonomy is None:
         raise CatalogError(_sorted(problems))
     files = [(path, read(path, root, typed=TYPED)) for path in sorted((root / "detectors").glob("*.yaml"))]
-    parsed = [parse_detector(source, path.stem, taxonomy, problems) for path, source in files]
+    parsed = [parse_detector(source, path.stem, taxonomy.names, problems) for path, source in files]
     lexicon = _read(root, taxonomy, [detector for detector in parsed if detector is not None], problems)
     if problems:
         raise CatalogError(_sorted(problems))

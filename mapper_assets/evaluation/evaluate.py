@@ -4,9 +4,13 @@ Run as `python -m mapper_assets.evaluation.evaluate --adapter <sha256>`, or by D
 names as extras. Nothing here decides whether the result is good enough: that is `mapper_assets.gates`.
 """
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
+from mapper_assets.evaluation import exam as exams
+from mapper_assets.evaluation import rivals as mappers
 from mapper_assets.evaluation.answers import known_answers
 from mapper_assets.evaluation.ask import Scorer, Timing, ask
 from mapper_assets.evaluation.assess import assess
@@ -14,14 +18,46 @@ from mapper_assets.evaluation.exam import Exam
 from mapper_assets.evaluation.figures import draw as draw_figures
 from mapper_assets.evaluation.predict import candidates, examine, held_out, mapper_answers, outcomes
 from mapper_assets.evaluation.rivals import Rival
-from mapper_assets.evaluation.sampling import draw
+from mapper_assets.evaluation.sampling import BUDGETS, draw
 from mapper_assets.evaluation.scores import ANSWERS, PREDICTIONS, SUMMARY, Inputs, Scores
 from mapper_assets.evaluation.summary import summary
 from mapper_assets.evaluation.trust import calibrate, firings, reliability, spelling_firings, trust
 from mapper_assets.evaluation.validity import check
-from mapper_assets.evaluation.write import lines, prediction_lines
+from mapper_assets.evaluation.write import lines, prediction_lines, write
+from mapper_assets.training import dataset, splits
+from mapper_assets.training.session import Report, session
+from mapper_assets.training.train_lora import Training, read_record
+from mapper_domain.catalog import load
+from mapper_domain.errors import MapperError
+from mapper_domain.layout import Layout
+from mapper_domain.prompt import PROMPT_VERSION
 from mapper_domain.release import sha256_text
 from mapper_domain.rules import RuleMapper
+from mapper_domain.value import Value
+
+
+class EvaluationError(MapperError):
+    """The evaluation cannot start: an unknown profile, or an adapter made from another dataset."""
+
+
+class Evaluate(Value):
+    """Evaluate an adapter.
+
+    Attributes:
+        root: the catalogue root, with the golden set below it.
+        artifacts: the artefact root.
+        adapter: SHA-256 of the adapter's weights.
+        profile: name of a budget of model calls: tiny, default or full.
+        seed: the dataset's; also of the samples and the bootstrap. The split does not depend on it.
+        threads: compute threads; 0 for all cores.
+    """
+
+    root: Path = Path()
+    artifacts: Path = Path("artifacts")
+    adapter: str
+    profile: str = "default"
+    seed: int = splits.DEFAULT_SEED
+    threads: int = 0
 
 
 class Evaluation(NamedTuple):
@@ -84,3 +120,78 @@ def evaluate(
     log("Drawing figures.")
     page = summary(scores, answers)
     return Evaluation(scores, {**texts, SUMMARY: page}, draw_figures(scores), asked.timing)
+
+
+def run(parameters: Evaluate, report: Report) -> str:
+    """Evaluate an adapter, store what came out and return the SHA-256 (hex) it is named by.
+
+    Raises:
+        EvaluationError: when the profile is unknown or the adapter was trained on another dataset.
+        TrainingError: when there is no such adapter.
+        CatalogError, GoldenError, SchemaMissing: when the reviewed files cannot be used.
+    """
+    from mapper_model.encoder import SentenceEncoder
+    from mapper_model.scorer import LabelScorer
+
+    if parameters.profile not in BUDGETS:
+        raise EvaluationError(f"{parameters.profile!r} is no profile. Known: {', '.join(BUDGETS)}.")
+    layout = Layout(parameters.artifacts)
+    folder = layout.adapter(parameters.adapter)
+    record = read_record(folder)
+    catalog = load(parameters.root)
+    plan = splits.plan(catalog)
+    exam = exams.prepare(parameters.root, catalog, plan)
+    _same_dataset(record, dataset.build(catalog, plan, exam.cases, seed=parameters.seed))
+    labels = [label.name for label in catalog.taxonomy.labels]
+    threads = parameters.threads or os.cpu_count() or 1
+    report.log(f"Loading {record.base_model.name} with adapter {parameters.adapter[:16]}, {threads} threads.")
+    scorer = LabelScorer.load(layout.base_model(record.base_model.name), folder, labels, threads=threads)
+    report.log("Training the rivals.")
+    rivals = mappers.train(mappers.examples(exam.known, parameters.seed), SentenceEncoder.installed())
+    inputs = Inputs(
+        adapter_sha256=parameters.adapter,
+        base_model=record.base_model.name,
+        dataset_sha256=record.dataset_sha256,
+        catalog_sha256=catalog.sha256,
+        taxonomy_version=catalog.taxonomy.version,
+        prompt_version=PROMPT_VERSION,
+        profile=parameters.profile,
+        seed=parameters.seed,
+        held_out=plan.held_out,
+    )
+    calls = BUDGETS[parameters.profile].calls
+    found = evaluate(exam, scorer, rivals, inputs=inputs, calls=calls, log=report.log)
+    sha256, written = write(found.scores, found.texts, found.pictures, found.timing, layout)
+    report.log(f"Evaluation {sha256[:16]} is in {written}.")
+    report.result({"sha256": sha256, "folder": str(written), **_headline(found)})
+    return sha256
+
+
+def _same_dataset(record: Training, rows: Sequence[dataset.Example]) -> None:
+    """Refuse an adapter trained on other rows than these: it may know what is held out."""
+    if (sha256 := sha256_text(dataset.text(rows))) != record.dataset_sha256:
+        raise EvaluationError(
+            f"Adapter {record.adapter_sha256[:16]} was trained on dataset {record.dataset_sha256[:16]}, but catalogue, "
+            f"golden set and seed give {sha256[:16]}. Train again, or use the seed of its dataset."
+        )
+
+
+def _headline(found: Evaluation) -> dict[str, object]:
+    """A few numbers for whoever watches."""
+    scores = found.scores
+    return {
+        **{f"{system}_f1_{split}": s.f1 for system, by in scores.systems.items() for split, s in by.items()},
+        "temperature": scores.trust.temperature,
+        "model_calls": scores.model_calls,
+        "seconds_per_model_call": found.timing.median,
+    }
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Entry point, under Dagster Pipes or by hand."""
+    with session(Evaluate, argv) as (parameters, report):
+        run(parameters, report)
+
+
+if __name__ == "__main__":
+    main()

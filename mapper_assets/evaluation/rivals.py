@@ -1,7 +1,8 @@
 """What people would use instead of an adapted language model: three mappers that see the label string only.
 
-They are trained on the same rows as the adapter and asked the same golden cases. The strongest of them
-is what the learned mapper has to beat on detectors nobody has seen.
+They learn from everything the adapter's training rows are drawn from, without the caps that keep those rows
+few, and are asked the same golden cases. The strongest of them is what the learned mapper has to beat on
+detectors nobody has seen.
 """
 
 from collections import Counter, defaultdict
@@ -10,6 +11,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from mapper_assets.training import synthetic
+from mapper_domain.catalog import Catalog
 from mapper_domain.taxonomy import UNKNOWN
 from mapper_domain.text import normalise, words
 from mapper_model.encoder import SentenceEncoder
@@ -92,9 +95,27 @@ class LogisticRegression:
         return [Guess(str(label), float(row[i])) for label, row, i in zip(labels, probabilities, best, strict=True)]
 
 
+def examples(known: Catalog, seed: int) -> tuple[Example, ...]:
+    """What there is to learn from: vocabularies, names, aliases and descriptions, invented detectors, nonsense.
+
+    Args:
+        known: the catalogue without anything held out.
+        seed: of the invented rows, the same as the training rows'.
+    """
+    found = [Example(m.label, m.canonical[0]) for d in known.detectors for m in d.maps if not m.opaque]
+    for label in known.taxonomy.labels:
+        texts = (label.name, label.name.rsplit(".", 1)[1], *label.aliases, label.description)
+        found += [Example(text, label.name) for text in texts if text]
+    for concept in synthetic.concepts(seed):
+        if concept.canonical in known.taxonomy.names:
+            found += [Example(concept.label, concept.canonical), Example(concept.meaning, concept.canonical)]
+    found += [Example(text, UNKNOWN) for text in synthetic.unmappable(seed)]
+    return tuple(sorted(set(found)))
+
+
 def train(examples: Sequence[Example], encoder: SentenceEncoder) -> dict[str, Rival]:
-    """All rivals by name, trained on the same examples."""
-    distinct = sorted(set(examples))
+    """All rivals by name, trained on the same examples, in whatever order they come."""
+    distinct = sorted(examples)
     return {
         "lookup": Lookup(distinct),
         "nearest_neighbour": NearestNeighbour(distinct, encoder),

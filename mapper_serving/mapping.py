@@ -7,7 +7,6 @@ question, rules, earlier answer, unknown.
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 import orjson
 from cachetools import LRUCache
@@ -16,10 +15,8 @@ from mapper_domain import ladder, prompt
 from mapper_domain.confidence import temper
 from mapper_domain.detectors import Detector
 from mapper_domain.errors import DetectorFailed, EngineError, EngineOverloaded, EngineTimeout, PayloadError
-from mapper_domain.events import CanonicalEvent, PolicyContext, Provenance
 from mapper_domain.ladder import Answer
 from mapper_domain.payloads import Finding, findings
-from mapper_domain.privacy import may_store
 from mapper_domain.rules import AUDITED
 from mapper_domain.taxonomy import UNKNOWN
 from mapper_domain.text import nearest, normalise
@@ -34,6 +31,7 @@ from mapper_serving.state import Question, Serving
 from mapper_serving.telemetry import Metrics
 
 EARLIER_ANSWERS = 20_000
+Labels = tuple[str, ...]
 
 
 class Mapper:
@@ -61,7 +59,7 @@ class Mapper:
         """
         detector = self._detector(request.detector, serving)
         found = self._findings(request, detector)
-        labels: tuple[str, ...] = ()
+        labels: Labels = ()
         if found is None:
             answer = ladder.failed()
         else:
@@ -176,66 +174,51 @@ class Mapper:
             self._metrics.count("mapper_disagreements_total")
 
 
-class _Stored(NamedTuple):
-    """A source label as it may be stored: itself, or its keyed hash."""
-
-    label: str | None = None
-    hash: str | None = None
-
-
 def _event(
     request: MapRequest,
     detector: Detector | None,
     tenant: Tenant,
     serving: Serving,
     answer: Answer,
-    labels: Sequence[str],
+    labels: Labels,
     occurred_at: datetime,
 ) -> outbox.Event:
-    event = CanonicalEvent(
-        taxonomy=answer.labels,
-        scores=answer.scores,
-        confidence=answer.confidence,
-        notes=answer.note,
-        provenance=Provenance(
-            vendor=detector.vendor if detector else "",
-            detector=request.detector,
-            detector_version=request.detector_version or (detector.version if detector else ""),
-            raw_ref=request.metadata.raw_ref,
-            route=answer.route,
-            model=serving.versions.release,
-            tenant_id=tenant.id,
-            ts=occurred_at,
-        ),
-        policy_context=PolicyContext(
-            expected_detectors=tenant.expected_detectors,
-            environment=request.metadata.environment or tenant.environment,
-        ),
-    )
-    source = _source(labels, detector, tenant, serving)
+    """The row of a `CanonicalEvent` and of what an `EventRecord` adds; shipping parses both in full."""
+    event = {
+        "taxonomy": answer.labels,
+        "scores": answer.scores,
+        "confidence": answer.confidence,
+        "notes": answer.note,
+        "provenance": {
+            "vendor": detector.vendor if detector else "",
+            "detector": request.detector,
+            "detector_version": request.detector_version or (detector.version if detector else ""),
+            "raw_ref": request.metadata.raw_ref,
+            "route": answer.route,
+            "model": serving.versions.release,
+            "tenant_id": tenant.id,
+            "ts": occurred_at,
+        },
+        "policy_context": {
+            "expected_detectors": tenant.expected_detectors,
+            "environment": request.metadata.environment or tenant.environment,
+        },
+    }
+    may_store = serving.may_store(request.detector, labels)
     record = {
-        "occurred_at": occurred_at.isoformat(),
-        "source_label": source.label,
-        "source_label_hmac": source.hash,
-        "versions": serving.versions.model_dump(),
+        "occurred_at": occurred_at,
+        "source_label": " | ".join(labels) if labels and may_store else None,
+        "source_label_hmac": None if may_store else tenant.hash(" | ".join(labels)),
+        "versions": serving.versions_json,
         "controls": serving.controls(answer.labels, tenant.conditions),
     }
     return outbox.Event(
         tenant_id=tenant.id,
         day=occurred_at.date().isoformat(),
         event_id=uuid7(),
-        record=orjson.dumps(record).decode(),
-        event=event.model_dump_json(),
+        record=orjson.dumps(record, option=orjson.OPT_UTC_Z).decode(),
+        event=orjson.dumps(event, option=orjson.OPT_UTC_Z).decode(),
     )
-
-
-def _source(labels: Sequence[str], detector: Detector | None, tenant: Tenant, serving: Serving) -> _Stored:
-    if not labels:
-        return _Stored()
-    joined = " | ".join(labels)
-    if all(may_store(label, detector, serving.words) for label in labels):
-        return _Stored(label=joined)
-    return _Stored(hash=tenant.hash(joined))
 
 
 def _reason(error: EngineError) -> str:

@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import orjson
+
 from mapper_domain.errors import EventWriteError
 
 BATCH_ROWS: Final = 512
@@ -24,6 +26,13 @@ FAILURE_SECONDS: Final = 5.0
 """How long after a failed commit the outbox says it does not accept rows; then only trying can tell."""
 
 _SCHEMA = """
+CREATE TABLE IF NOT EXISTS days (
+    tenant_id TEXT NOT NULL, day TEXT NOT NULL,
+    accepted INTEGER NOT NULL, rejected INTEGER NOT NULL,
+    shipped_accepted INTEGER NOT NULL DEFAULT 0, shipped_rejected INTEGER NOT NULL DEFAULT 0,
+    plan_accepted INTEGER, plan_rejected INTEGER,
+    PRIMARY KEY (tenant_id, day)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS events (
     tenant_id TEXT NOT NULL, day TEXT NOT NULL, sequence INTEGER NOT NULL,
     event_id TEXT NOT NULL, recorded_at TEXT NOT NULL, record TEXT NOT NULL, event TEXT NOT NULL,
@@ -34,14 +43,28 @@ CREATE TABLE IF NOT EXISTS rejections (
     rejection_id TEXT NOT NULL, occurred_at TEXT NOT NULL, code TEXT NOT NULL,
     UNIQUE (tenant_id, day, sequence)
 ) STRICT;
-CREATE TABLE IF NOT EXISTS days (
-    tenant_id TEXT NOT NULL, day TEXT NOT NULL,
-    accepted INTEGER NOT NULL DEFAULT 0, rejected INTEGER NOT NULL DEFAULT 0, updated_at TEXT NOT NULL DEFAULT '',
-    shipped_accepted INTEGER NOT NULL DEFAULT 0, shipped_rejected INTEGER NOT NULL DEFAULT 0,
-    plan_accepted INTEGER, plan_rejected INTEGER,
-    PRIMARY KEY (tenant_id, day)
-) STRICT, WITHOUT ROWID;
+CREATE VIEW IF NOT EXISTS received AS
+    SELECT '' AS tenant_id, '' AS day, '' AS id, '' AS moment, '' AS code, '' AS record, '' AS event WHERE false;
+CREATE TRIGGER IF NOT EXISTS accept INSTEAD OF INSERT ON received WHEN NEW.code IS NULL BEGIN
+    INSERT INTO days (tenant_id, day, accepted, rejected) VALUES (NEW.tenant_id, NEW.day, 1, 0)
+        ON CONFLICT DO UPDATE SET accepted = accepted + 1;
+    INSERT INTO events SELECT tenant_id, day, accepted, NEW.id, NEW.moment, NEW.record, NEW.event
+        FROM days WHERE tenant_id = NEW.tenant_id AND day = NEW.day;
+END;
+CREATE TRIGGER IF NOT EXISTS reject INSTEAD OF INSERT ON received WHEN NEW.code IS NOT NULL BEGIN
+    INSERT INTO days (tenant_id, day, accepted, rejected) VALUES (NEW.tenant_id, NEW.day, 0, 1)
+        ON CONFLICT DO UPDATE SET rejected = rejected + 1;
+    INSERT INTO rejections SELECT tenant_id, day, rejected, NEW.id, NEW.moment, NEW.code
+        FROM days WHERE tenant_id = NEW.tenant_id AND day = NEW.day;
+END;
 """
+"""Rows go in through the view `received`; its triggers number and count them in the same statement."""
+
+_STORE = """
+INSERT INTO received SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
+FROM json_each(?)
+"""
+"""One statement for a whole batch: each step gives up Python's interpreter lock, and waits to get it back."""
 
 
 class Event(NamedTuple):
@@ -213,40 +236,11 @@ def store(connection: sqlite3.Connection, rows: Sequence[Row], now: datetime) ->
         sqlite3.Error: when nothing was written.
     """
     moment = now.isoformat()
-    days = sorted({(row.tenant_id, row.day) for row in rows})
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        for key in days:
-            accepted, rejected = _counts(connection, key)
-            events = [row for row in rows if isinstance(row, Event) and row[:2] == key]
-            refused = [row for row in rows if isinstance(row, Rejection) and row[:2] == key]
-            connection.executemany(
-                "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (*key, number, row.event_id, moment, row.record, row.event)
-                    for number, row in enumerate(events, start=accepted + 1)
-                ],
-            )
-            connection.executemany(
-                "INSERT INTO rejections VALUES (?, ?, ?, ?, ?, ?)",
-                [(*key, number, *row[2:]) for number, row in enumerate(refused, start=rejected + 1)],
-            )
-            connection.execute(
-                "INSERT INTO days (tenant_id, day, accepted, rejected, updated_at) VALUES (?, ?, ?, ?, ?) "
-                "ON CONFLICT DO UPDATE SET accepted = excluded.accepted, rejected = excluded.rejected, "
-                "updated_at = excluded.updated_at",
-                (*key, accepted + len(events), rejected + len(refused), moment),
-            )
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-def _counts(connection: sqlite3.Connection, key: tuple[str, str]) -> tuple[int, int]:
-    row = connection.execute("SELECT accepted, rejected FROM days WHERE tenant_id = ? AND day = ?", key).fetchone()
-    return (0, 0) if row is None else (row[0], row[1])
+    batch = [
+        (row.tenant_id, row.day, row.event_id, moment, None, row.record, row.event) if isinstance(row, Event) else tuple(row)
+        for row in rows
+    ]
+    connection.execute(_STORE, (orjson.dumps(batch).decode(),))
 
 
 def _count(connection: sqlite3.Connection) -> int:

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
+import orjson
 from cachetools import LRUCache
 
 from mapper_domain.catalog import Catalog
 from mapper_domain.events import Versions
 from mapper_domain.ladder import DEFAULT_THRESHOLD, Answer, Trust
-from mapper_domain.privacy import lexicon
+from mapper_domain.privacy import lexicon, may_store
 from mapper_domain.prompt import PROMPT_VERSION
 from mapper_domain.rules import RuleMapper
 from mapper_serving.engines.base import Engine
@@ -37,6 +39,7 @@ class Serving:
         engine: None without a release.
         words: words that may be stored as part of a label (`mapper_domain.privacy`).
         seen: answers given since this release began to serve, for questions `known` does not have.
+        storable: whether labels of a detector may be stored as they are.
         evidence: control keys by (labels, tenant conditions).
     """
 
@@ -49,9 +52,25 @@ class Serving:
     known: Mapping[Question, Answer] = field(default_factory=dict)
     engine: Engine | None = None
     seen: LRUCache[Question, Answer] = field(default_factory=lambda: LRUCache(20_000))
+    storable: LRUCache[tuple[str, tuple[str, ...]], bool] = field(default_factory=lambda: LRUCache(20_000))
     evidence: LRUCache[tuple[tuple[str, ...], frozenset[str]], tuple[str, ...]] = field(
         default_factory=lambda: LRUCache(5_000)
     )
+
+    @cached_property
+    def versions_json(self) -> orjson.Fragment:
+        """The versions, serialised once."""
+        return orjson.Fragment(self.versions.model_dump_json())
+
+    def may_store(self, detector: str, labels: tuple[str, ...]) -> bool:
+        """Whether all these labels may be stored as the detector said them."""
+        key = (detector, labels)
+        found = self.storable.get(key)
+        if found is None:
+            known = self.catalog.by_name.get(detector)
+            found = all(may_store(label, known, self.words) for label in labels)
+            self.storable[key] = found
+        return found
 
     def controls(self, labels: tuple[str, ...], conditions: frozenset[str]) -> tuple[str, ...]:
         """Keys of the controls these labels are evidence for, sorted."""

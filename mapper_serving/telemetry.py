@@ -62,6 +62,7 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self._counters: dict[str, Counter] = {}
+        self._series: dict[tuple[str, tuple[str, ...]], Counter] = {}
         self._gauges: dict[str, Gauge] = {}
         self._histograms: dict[str, Histogram] = {}
         for name, metric in METRICS.items():
@@ -71,8 +72,11 @@ class Metrics:
 
     def count(self, name: str, *labels: str, amount: float = 1) -> None:
         """Add to a counter."""
-        counter = self._counters[name]
-        (counter.labels(*labels) if labels else counter).inc(amount)
+        counter = self._series.get((name, labels))
+        if counter is None:
+            counter = self._counters[name].labels(*labels) if labels else self._counters[name]
+            self._series[name, labels] = counter
+        counter.inc(amount)
 
     def observe(self, name: str, value: float, *labels: str) -> None:
         """Add a value to a histogram."""

@@ -117,7 +117,7 @@ def test_a_missing_folder_is_a_problem_of_each_missing_file(tmp_path: Path) -> N
 
 
 def shuffled(value: object, random: object) -> object:
-    """The same YAML value with keys in another order, but vocabularies and control lists keep theirs, which is content."""
+    """The same YAML value with its keys in another order; that of vocabularies and control lists is content."""
     if isinstance(value, dict):
         keys = list(value)
         random.shuffle(keys)  # type: ignore[attr-defined]

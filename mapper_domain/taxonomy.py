@@ -23,7 +23,7 @@ class Label(Value):
         description: one sentence saying what belongs here.
         aliases: other names for the same thing, used by rules and as training rows.
         alignment: ids in outside hazard lists, for example `{"owasp_llm_2025": ("LLM02",)}`.
-        origin: where the label came from (seed, peer, new).
+        origin: where the name came from: `founding` design, `adopted` from the first public taxonomy, or `new`.
     """
 
     name: str

@@ -54,15 +54,14 @@ def meanings(uses: Sequence[Use], contrasts: Sequence[Use]) -> Iterator[Problem]
     """A form is written once for a label, and two labels share it only if all uses but one are described."""
     by_form: dict[str, list[Use]] = defaultdict(list)
     for use in uses:
-        for earlier in by_form[normalise(use.form)]:
-            if use.label == earlier.label:
-                yield use.problem(f"is already written for {use.label} at {earlier.place}.", "Keep one of them.")
-            elif not use.description and not earlier.description:
-                message = f"means {use.label} here and {earlier.label} at {earlier.place}."
-                yield use.problem(
-                    message, "Decide for one, or move it below `described` with words that tell them apart."
-                )
-        by_form[normalise(use.form)].append(use)
+        written = by_form[normalise(use.form)]
+        plain = [earlier for earlier in written if not use.description and not earlier.description]
+        if same := [earlier for earlier in written if earlier.label == use.label]:
+            yield use.problem(f"is already written for {use.label} at {same[0].place}.", "Keep one of them.")
+        elif plain:
+            message = f"means {use.label} here and {plain[0].label} at {plain[0].place}."
+            yield use.problem(message, "Decide for one, or move it below `described` with words that tell them apart.")
+        written.append(use)
     for contrast in contrasts:
         plain = [use for use in by_form[normalise(contrast.form)] if not use.description]
         if plain and all(use.label != contrast.label for use in plain):

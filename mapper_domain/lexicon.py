@@ -102,7 +102,10 @@ def _read(root: Path, taxonomy: Taxonomy, detectors: Sequence[Detector], problem
     concepts: list[Concept] = []
     uses: list[Use] = []
     contrasts: list[Use] = []
-    for path in sorted(folder.glob("*.yaml")):
+    files = sorted(folder.glob("*.yaml"))
+    if not files:
+        problems.append(Problem("taxonomy/lexicon", None, "", "holds no YAML file.", "Add at least one <topic>.yaml."))
+    for path in files:
         source = read(path, root)
         if topic := parse(source, _Topic, problems):
             concepts.extend(topic.concepts)
@@ -118,8 +121,6 @@ def _read(root: Path, taxonomy: Taxonomy, detectors: Sequence[Detector], problem
     problems.extend(meanings(uses, contrasts))
     problems.extend(judgements(uses, taxonomy, detectors))
     invented = tuple(_invented(folder / "invented", root, taxonomy, detectors, problems))
-    if not concepts:
-        problems.append(Problem("taxonomy/lexicon", None, "", "holds no concept.", "Add at least one <topic>.yaml."))
     return Lexicon(concepts=tuple(concepts), detectors=invented)
 
 

@@ -1,0 +1,102 @@
+"""The lexicon agrees with itself, with the taxonomy and with what reviewed detectors say.
+
+Each folder below `lexicons/` but `valid` is one broken lexicon over the minimal catalogue, and in `expected.txt`
+what its author is told.
+"""
+
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from catalogs import HERE, MINIMAL, REPOSITORY
+
+from mapper_domain import catalog, lexicon
+from mapper_domain.catalog import Catalog
+from mapper_domain.errors import CatalogError, Problem
+from mapper_domain.lexicon import Lexicon
+
+LEXICONS = HERE / "lexicons"
+BROKEN = sorted(path.name for path in LEXICONS.iterdir() if path.name != "valid")
+
+
+def copy(case: str, folder: Path) -> Path:
+    shutil.copytree(MINIMAL, folder, dirs_exist_ok=True)
+    shutil.copytree(LEXICONS / case, folder, dirs_exist_ok=True)
+    return folder
+
+
+def load(root: Path) -> Lexicon:
+    known = catalog.load(root)
+    return lexicon.load(root, known.taxonomy, known.detectors)
+
+
+def problems_of(case: str, folder: Path) -> tuple[Problem, ...]:
+    with pytest.raises(CatalogError) as raised:
+        load(copy(case, folder))
+    return raised.value.problems
+
+
+@pytest.fixture(scope="module")
+def valid(tmp_path_factory: pytest.TempPathFactory) -> Lexicon:
+    return load(copy("valid", tmp_path_factory.mktemp("valid")))
+
+
+@pytest.fixture(scope="module")
+def shipped(catalog: Catalog) -> Lexicon:
+    return lexicon.load(REPOSITORY, catalog.taxonomy, catalog.detectors)
+
+
+def test_concepts_and_invented_detectors_are_read(valid: Lexicon) -> None:
+    assert [concept.label for concept in valid.concepts] == ["PII.Contact.Email", "PII.Person.Name"]
+    assert valid.concepts[0].contrasts == {"nickname": "PII.Person.Name"}
+    assert [detector.name for detector in valid.detectors] == ["veil-scan"]
+    assert valid.detectors[0].maps[0].description == "an address for electronic mail"
+
+
+def test_a_form_may_have_two_meanings_where_a_description_tells_them_apart(valid: Lexicon) -> None:
+    assert valid.ambiguous == {"handle"}
+
+
+def test_forms_are_counted_by_label_with_described_ones(valid: Lexicon) -> None:
+    assert valid.counts == {"PII.Contact.Email": 3, "PII.Person.Name": 2}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_the_author_is_told_every_problem_with_its_remedy(case: str, tmp_path: Path) -> None:
+    told = [str(problem) for problem in problems_of(case, tmp_path)]
+    assert told == (LEXICONS / case / "expected.txt").read_text().splitlines()
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_the_line_named_holds_the_offending_value(case: str, tmp_path: Path) -> None:
+    for problem in problems_of(case, tmp_path):
+        if problem.line is not None and problem.value and "is missing" not in problem.message:
+            line = (tmp_path / problem.file).read_text().splitlines()[problem.line - 1]
+            assert problem.value in line
+
+
+def test_the_command_counts_a_valid_lexicon(tmp_path: Path) -> None:
+    said = lexicon.main(copy("valid", tmp_path))
+    assert said == "5 forms in 2 concepts for 2 labels. 1 invented detectors with 2 labels."
+
+
+def test_the_command_reports_broken_detectors_beside_the_lexicon(tmp_path: Path) -> None:
+    root = copy("concept-without-form", tmp_path)
+    (root / "detectors" / "first.yaml").write_text("detector: first\nversion: v1\nmaps: {EMAIL: PII.Contact.Emial}\n")
+    with pytest.raises(CatalogError) as raised:
+        lexicon.main(root)
+    assert [problem.file for problem in raised.value.problems] == [
+        "detectors/first.yaml",
+        "taxonomy/lexicon/contact.yaml",
+    ]
+
+
+def test_the_shipped_lexicon_has_forms_for_every_label(shipped: Lexicon, catalog: Catalog) -> None:
+    assert {name for name in catalog.taxonomy.names if shipped.counts.get(name, 0) < 12} == set()
+
+
+def test_invented_detectors_cover_every_kind_with_whole_vocabularies(shipped: Lexicon) -> None:
+    kinds = Counter(detector.kind for detector in shipped.detectors)
+    assert {"pii", "secrets", "moderation", "toxicity", "prompt-injection", "code", "mixed"} <= set(kinds)
+    assert min(len(detector.maps) for detector in shipped.detectors) >= 10

@@ -143,7 +143,10 @@ def points(outcomes: Iterable[Outcome]) -> tuple[Point, ...]:
 
 
 def confusion(outcomes: Iterable[Outcome]) -> dict[str, dict[str, float]]:
-    """Weight of cases by category (first segment) of the expected label and of the answered one."""
+    """Weight of cases by category (first segment) of the expected label and of the answered one.
+
+    `OTHER.Unknown` is a row and a column of its own, `unknown`: not knowing is no confusion.
+    """
     table: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for outcome in outcomes:
         right = next((x for x in outcome.predicted if x in outcome.expected), outcome.expected[0])
@@ -210,4 +213,4 @@ def _wanted(outcome: Outcome) -> frozenset[str]:
 
 
 def _category(label: str) -> str:
-    return label.split(".", 1)[0]
+    return "unknown" if label == UNKNOWN else label.split(".", 1)[0]

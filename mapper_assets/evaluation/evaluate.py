@@ -48,6 +48,7 @@ class Evaluate(Value):
         artifacts: the artefact root.
         adapter: SHA-256 of the adapter's weights.
         profile: name of a budget of model calls: tiny, default or full.
+        calls: another number of model calls than the profile's; 0 for the profile's own.
         seed: the dataset's; also of the samples and the bootstrap. The split does not depend on it.
         threads: compute threads; 0 for all cores.
     """
@@ -56,6 +57,7 @@ class Evaluate(Value):
     artifacts: Path = Path("artifacts")
     adapter: str
     profile: str = "default"
+    calls: int = 0
     seed: int = splits.DEFAULT_SEED
     threads: int = 0
 
@@ -159,7 +161,7 @@ def run(parameters: Evaluate, report: Report) -> str:
         seed=parameters.seed,
         held_out=plan.held_out,
     )
-    calls = BUDGETS[parameters.profile].calls
+    calls = parameters.calls or BUDGETS[parameters.profile].calls
     found = evaluate(exam, scorer, rivals, inputs=inputs, calls=calls, log=report.log)
     sha256, written = write(found.scores, found.texts, found.pictures, found.timing, layout)
     report.log(f"Evaluation {sha256[:16]} is in {written}.")

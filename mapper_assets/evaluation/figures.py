@@ -86,5 +86,5 @@ def _png(width: float, height: float, fill: Callable[[Figure], None]) -> bytes:
     for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=90, metadata={"Software": None})
     return buffer.getvalue()

@@ -26,7 +26,12 @@ class Budget(Value):
 
 BUDGETS = {
     budget.name: budget
-    for budget in (Budget(name="tiny", calls=150), Budget(name="default", calls=700), Budget(name="full", calls=10_000))
+    for budget in (
+        Budget(name="smoke", calls=12),
+        Budget(name="tiny", calls=150),
+        Budget(name="default", calls=700),
+        Budget(name="full", calls=10_000),
+    )
 }
 
 

@@ -21,6 +21,9 @@ from mapper_domain.text import normalise
 MEASURED = (Match.FORMAT, Match.ALIAS, Match.ELSEWHERE)
 """Kinds of rule whose reliability is a measurement; an exact hit is the reviewed fact itself."""
 
+LEAST_CASES = 20
+"""Fewer held-out questions than this say nothing about a temperature, which then stays 1.0."""
+
 
 class Firing(NamedTuple):
     """A rule that fired on a label its catalogue did not have, and how right it was (0..1)."""
@@ -109,19 +112,23 @@ def calibrate(held: Sequence[Held]) -> Calibration:
     """Fit one temperature on all held-out questions to ship, and one on either half to report with."""
     halves = _halves(held)
     parts = tuple([item.judged for item in held if halves[item.key] == half] for half in (0, 1))
-    folds = (fit_temperature(parts[1]), fit_temperature(parts[0]))
+    folds = (_fit(parts[1]), _fit(parts[0]))
     everything = [item.judged for item in held]
     after = sum(
         len(part) * negative_log_likelihood(part, temperature) for part, temperature in zip(parts, folds, strict=True)
     )
     fit = TemperatureFit(
         cases=len(held),
-        shipped=fit_temperature(everything),
+        shipped=_fit(everything),
         folds=folds,
         nll_before=negative_log_likelihood(everything, 1.0),
         nll_after=after / len(held) if held else 0.0,
     )
     return Calibration(fit, halves)
+
+
+def _fit(cases: Sequence[Judged]) -> float:
+    return fit_temperature(cases) if len(cases) >= LEAST_CASES else 1.0
 
 
 def _halves(held: Iterable[Held]) -> dict[str, int]:

@@ -105,6 +105,11 @@ def test_confusion_counts_categories_of_expected_and_answered_labels() -> None:
     assert table == {"PII": {"PII": 1.0, "HARM": 2.0}, "X": {"X": 1.0}}
 
 
+def test_not_knowing_is_no_confusion_with_a_category() -> None:
+    table = confusion([outcome("PII.a", "OTHER.Unknown"), outcome("OTHER.Safe", "OTHER.Safe")])
+    assert table == {"OTHER": {"OTHER": 1.0}, "PII": {"unknown": 1.0}}
+
+
 def test_a_score_says_how_much_is_answered_above_the_threshold_and_how_well() -> None:
     given = [
         outcome(confidence=0.9),

@@ -113,3 +113,9 @@ def inputs(world: Catalog) -> Inputs:
         seed=1,
         held_out=("stranger",),
     )
+
+
+@pytest.fixture(scope="session")
+def world_labels(world: Catalog) -> list[str]:
+    """Names of all labels of the world."""
+    return [label.name for label in world.taxonomy.labels]

@@ -24,7 +24,7 @@ def held(key: str, claimed: float, *, right: bool) -> Held:
     return Held(key, Judged(scores, ["a" if right else "b"]))
 
 
-def overconfident(key: str, cases: int = 10, wrong: int = 3) -> list[Held]:
+def overconfident(key: str, cases: int = 20, wrong: int = 6) -> list[Held]:
     return [held(key, 0.99, right=i >= wrong) for i in range(cases)]
 
 
@@ -61,7 +61,7 @@ def test_an_exact_hit_is_trusted_by_definition_and_the_others_by_evidence() -> N
 
 
 def test_each_half_is_reported_with_the_temperature_of_the_other() -> None:
-    sober = [held("b", 0.7, right=i >= 3) for i in range(10)]
+    sober = [held("b", 0.7, right=i >= 6) for i in range(20)]
     found = calibrate([*overconfident("a"), *sober])
     assert found.temperature("b") > 3.0, "fitted on the overconfident half"
     assert found.temperature("a") == pytest.approx(1.0, abs=0.02), "fitted on the calibrated half"
@@ -84,11 +84,16 @@ def test_overconfidence_that_both_halves_share_is_cured_by_the_other_halfs_tempe
 
 
 def test_calibration_that_does_not_carry_over_is_reported_as_such() -> None:
-    sure_and_right = [held("a", 0.9, right=True) for _ in range(10)]
-    fit = calibrate([*sure_and_right, *overconfident("b", 10, 5)]).fit
+    sure_and_right = [held("a", 0.9, right=True) for _ in range(20)]
+    fit = calibrate([*sure_and_right, *overconfident("b", 20, 10)]).fit
     assert fit.nll_after > fit.nll_before
 
 
 def test_nothing_held_out_changes_nothing() -> None:
     fit = calibrate([]).fit
     assert (fit.cases, fit.shipped, fit.folds) == (0, 1.0, (1.0, 1.0))
+
+
+@pytest.mark.parametrize(("cases", "fitted"), [(19, False), (20, True)])
+def test_a_handful_of_cases_fits_no_temperature(cases: int, fitted: bool) -> None:
+    assert (calibrate(overconfident("a", cases, cases // 3)).fit.shipped != 1.0) is fitted

@@ -73,7 +73,7 @@ FOUNDING = "deberta-toxicity"
 class Dumper(yaml.SafeDumper):
     """Indents lists under their key."""
 
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+    def increase_indent(self, flow: bool = False, **_: bool) -> None:
         return super().increase_indent(flow, False)
 
 

@@ -1,0 +1,221 @@
+"""What runs by itself after which change: the real graph and conditions, with bodies a test controls."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from mapper_assets.build import build_defs
+from mapper_assets.settings import Settings
+
+REPOSITORY = Path(__file__).parents[2]
+CHAIN = {
+    "dataset": "training/dataset",
+    "base": "training/base_model",
+    "adapter": "training/lora_adapter",
+    "evaluation": "evaluation/golden_set_evaluation",
+    "release": "deployment/deployed_model_version",
+}
+NAMES = {key: name for name, key in CHAIN.items()}
+CONFIG = ("config/taxonomy", "config/detectors", "config/frameworks", "config/golden_set")
+
+
+class Installation:
+    """The unpartitioned assets with their real dependencies and conditions on an ephemeral instance.
+
+    An asset's data version is the hash of the versions it reads, as with the real artefacts; a test sets what
+    the config assets say, what an asset reads, which blocking checks fail and which bodies raise.
+    """
+
+    def __init__(self, specs: Iterable[dg.AssetSpec]) -> None:
+        self.says = dict.fromkeys(CONFIG, "A")
+        self.reads: dict[str, tuple[str, ...]] = {}
+        self.blocked: set[str] = set()
+        self.broken: set[str] = set()
+        self.versions: dict[str, str] = {}
+        self.instance = dg.DagsterInstance.ephemeral()
+        self.cursor = None
+        wanted = {*CONFIG, *CHAIN.values()}
+        self.assets = [self._asset(spec) for spec in specs if spec.key.to_user_string() in wanted]
+        self.defs = dg.Definitions(assets=self.assets, executor=dg.in_process_executor)
+
+    def _asset(self, spec: dg.AssetSpec) -> dg.AssetsDefinition:
+        name = spec.key.to_user_string()
+        parents = tuple(sorted(dep.asset_key.to_user_string() for dep in spec.deps))
+
+        @dg.multi_asset(
+            name=spec.key.to_python_identifier(),
+            specs=[spec],
+            check_specs=[dg.AssetCheckSpec("gate", asset=spec.key, blocking=True)],
+        )
+        def body():
+            if name in self.broken:
+                raise dg.Failure(f"{name} is broken", allow_retries=False)
+            read = self.says[name] if name in CONFIG else [self.versions[p] for p in self.reads.get(name, parents)]
+            self.versions[name] = hashlib.sha256(repr((name, read)).encode()).hexdigest()
+            yield dg.MaterializeResult(
+                asset_key=spec.key,
+                data_version=dg.DataVersion(self.versions[name]),
+                check_results=[dg.AssetCheckResult(check_name="gate", passed=name not in self.blocked)],
+            )
+
+        return body
+
+    def materialise(self, *names: str) -> None:
+        """Run these assets, as a sensor or a person would; failures are part of the story."""
+        if names:
+            keys = [dg.AssetKey(name.split("/")) for name in names]
+            selection = dg.AssetSelection.assets(*keys)
+            dg.materialize(self.assets, selection=selection, instance=self.instance, raise_on_error=False)
+
+    def edit(self, name: str, text: str) -> None:
+        """Change what a config asset says, and materialise it."""
+        self.says[name] = text
+        self.materialise(name)
+
+    def tick(self) -> list[str]:
+        """What the automation sensor asks for now; not run yet."""
+        result = dg.evaluate_automation_conditions(self.defs, self.instance, cursor=self.cursor)
+        self.cursor = result.cursor
+        return sorted(name for name, key in CHAIN.items() if result.get_num_requested(dg.AssetKey(key.split("/"))))
+
+    def settle(self) -> list[str]:
+        """What runs, in order, until two ticks in a row ask for nothing."""
+        ran: list[str] = []
+        quiet = 0
+        while quiet < 2:
+            asked = self.tick()
+            quiet = 0 if asked else quiet + 1
+            ran += asked
+            self.materialise(*(CHAIN[name] for name in asked))
+            assert len(ran) < 20, "automation does not come to rest"
+        return ran
+
+
+@pytest.fixture(scope="module")
+def specs() -> Sequence[dg.AssetSpec]:
+    return build_defs(Settings(root=REPOSITORY)).resolve_all_asset_specs()
+
+
+@pytest.fixture
+def fresh(specs) -> Installation:
+    return Installation(specs)
+
+
+@pytest.fixture
+def released(fresh) -> Installation:
+    """An installation that has released once and come to rest."""
+    fresh.settle()
+    fresh.materialise(*CONFIG)
+    fresh.settle()
+    return fresh
+
+
+def test_a_fresh_installation_runs_the_chain_once_in_order(fresh):
+    assert fresh.settle() == ["base"]
+    fresh.materialise(*CONFIG)
+    assert fresh.settle() == ["dataset", "adapter", "evaluation", "release"]
+
+
+def test_switching_automation_on_over_a_finished_installation_runs_nothing(fresh):
+    fresh.materialise(*CONFIG, *CHAIN.values())
+    assert fresh.settle() == []
+
+
+@pytest.mark.parametrize("name", CONFIG)
+def test_reading_the_same_content_again_runs_nothing(released, name):
+    released.materialise(name)
+    assert released.settle() == []
+
+
+def test_a_new_mapping_leads_to_a_new_dataset_adapter_evaluation_and_release(released):
+    released.edit("config/detectors", "B")
+    assert released.settle() == ["dataset", "adapter", "evaluation", "release"]
+
+
+def test_going_back_to_an_earlier_catalogue_retrains_too(released):
+    before = dict(released.versions)
+    released.edit("config/detectors", "B")
+    released.settle()
+    released.edit("config/detectors", "A")
+    assert released.settle() == ["dataset", "adapter", "evaluation", "release"]
+    assert released.versions == before
+
+
+def test_an_edit_that_changes_no_training_row_is_evaluated_and_released_without_training(released):
+    released.reads["training/dataset"] = ()
+    released.materialise("training/dataset")
+    released.settle()
+    released.edit("config/detectors", "B")
+    assert released.settle() == ["dataset", "evaluation", "release"]
+
+
+def test_a_framework_edit_reaches_the_release_without_training(released):
+    released.edit("config/frameworks", "B")
+    assert released.settle() == ["evaluation", "release"]
+
+
+def test_an_evaluation_that_comes_out_the_same_promotes_nothing(released):
+    released.reads["evaluation/golden_set_evaluation"] = ("training/lora_adapter",)
+    released.materialise("evaluation/golden_set_evaluation")
+    released.settle()
+    released.edit("config/frameworks", "B")
+    assert released.settle() == ["evaluation"]
+
+
+@pytest.mark.parametrize(
+    ("blocked", "ran"),
+    [
+        ("config/detectors", []),
+        ("training/dataset", ["dataset"]),
+        ("training/lora_adapter", ["dataset", "adapter"]),
+        ("evaluation/golden_set_evaluation", ["dataset", "adapter", "evaluation"]),
+    ],
+)
+def test_a_failed_blocking_check_stops_everything_after_it(released, blocked, ran):
+    released.blocked.add(blocked)
+    released.edit("config/detectors", "B")
+    assert released.settle() == ran
+
+
+def test_once_the_check_passes_the_change_that_waited_goes_through(released):
+    released.blocked.add("config/detectors")
+    released.edit("config/detectors", "B")
+    released.settle()
+    released.blocked.clear()
+    released.materialise("config/detectors")
+    assert released.settle() == ["dataset", "adapter", "evaluation", "release"]
+
+
+def test_a_failed_training_is_tried_once_more_and_nothing_after_it_runs(released):
+    released.broken.add("training/lora_adapter")
+    released.edit("config/detectors", "B")
+    assert released.settle() == ["dataset", "adapter", "adapter"]
+
+
+def test_a_refused_promotion_is_not_tried_again(released):
+    released.broken.add("deployment/deployed_model_version")
+    released.edit("config/detectors", "B")
+    assert released.settle() == ["dataset", "adapter", "evaluation", "release"]
+
+
+def test_after_a_failed_training_the_next_edit_starts_afresh(released):
+    released.broken.add("training/lora_adapter")
+    released.edit("config/detectors", "B")
+    released.settle()
+    released.broken.clear()
+    released.edit("config/detectors", "C")
+    assert released.settle() == ["dataset", "adapter", "evaluation", "release"]
+
+
+def test_an_edit_that_arrives_while_its_predecessor_is_under_way_is_not_lost(released):
+    released.edit("config/detectors", "B")
+    assert released.tick() == ["dataset"]
+    released.edit("config/detectors", "C")
+    released.materialise("training/dataset")
+    assert released.settle()[-3:] == ["adapter", "evaluation", "release"]
+    expected = dict(released.versions)
+    released.materialise(*CONFIG, *CHAIN.values())
+    assert released.versions == expected

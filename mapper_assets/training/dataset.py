@@ -89,6 +89,7 @@ def _from_mappings(
     catalog: Catalog, split: SplitPlan, reserved: set[tuple[str, str | None, str]], seed: int
 ) -> Iterator[Example]:
     by_label: dict[str, list[tuple[Detector, LabelMapping]]] = defaultdict(list)
+    others = {detector.name: variants(detector) for detector in catalog.detectors}
     for detector in catalog.detectors:
         hidden = {normalise(label) for name, label in split.unseen_labels if name == detector.name}
         for mapping in detector.maps:
@@ -97,7 +98,10 @@ def _from_mappings(
     for pairs in by_label.values():
         pairs.sort(key=lambda pair: share(seed, "cap", pair[0].name, pair[1].label))
         left = ROWS_PER_LABEL
-        pools = [_trainable(detector, mapping, split, reserved) for detector, mapping in pairs]
+        pools = [
+            _trainable(d.name, mapping, others[d.name][mapping.field, mapping.label], split, reserved)
+            for d, mapping in pairs
+        ]
         for turn in range(SPELLINGS_PER_MAPPING):
             for (detector, mapping), pool in zip(pairs, pools, strict=True):
                 if turn < len(pool) and left:
@@ -106,12 +110,16 @@ def _from_mappings(
 
 
 def _trainable(
-    detector: Detector, mapping: LabelMapping, split: SplitPlan, reserved: set[tuple[str, str | None, str]]
+    detector: str,
+    mapping: LabelMapping,
+    others: Sequence[str],
+    split: SplitPlan,
+    reserved: set[tuple[str, str | None, str]],
 ) -> list[str]:
     """Spellings of a label to train on: its own where no golden case has it, then variants of the training pool."""
-    pool = [v for v in variants(detector, mapping) if not for_evaluation(split, detector.name, mapping.label, v)]
-    pool.sort(key=lambda v: share(split.seed, "train", detector.name, v))
-    return [s for s in (mapping.label, *pool) if (detector.name, mapping.field, s) not in reserved]
+    pool = [other for other in others if not for_evaluation(split, detector, mapping.label, other)]
+    pool.sort(key=lambda other: share(split.seed, "train", detector, other))
+    return [s for s in (mapping.label, *pool) if (detector, mapping.field, s) not in reserved]
 
 
 def _mapping_row(detector: Detector, mapping: LabelMapping, spelling: str, seed: int) -> Example:

@@ -76,19 +76,24 @@ def generate(catalog: Catalog, split: SplitPlan) -> tuple[GoldenCase, ...]:
     return tuple(sorted(cases, key=lambda case: (case.detector, case.label, case.field or "")))
 
 
-def variants(detector: Detector, mapping: LabelMapping) -> tuple[str, ...]:
-    """Spellings of a label that no other label of the detector could claim, in a fixed order."""
+def variants(detector: Detector) -> Mapping[tuple[str | None, str], tuple[str, ...]]:
+    """Other spellings of each (field, label) that no other label of the detector could claim, in a fixed order."""
     meanings: dict[str, set[tuple[str, ...]]] = {}
-    for other in detector.maps:
-        meanings.setdefault(normalise(other.label), set()).add(other.canonical)
-    taken = {(other.field, other.label) for other in detector.maps}
-    affixes = not mapping.opaque and not PLAIN & set(mapping.taxonomy)
-    return tuple(
-        spelling.text
-        for spelling in spellings(mapping.label, detector.name, affixes=affixes)
-        if (mapping.field, spelling.text) not in taken
-        and meanings.get(normalise(spelling.text), {mapping.canonical}) == {mapping.canonical}
-    )
+    for mapping in detector.maps:
+        meanings.setdefault(normalise(mapping.label), set()).add(mapping.canonical)
+    return {
+        (mapping.field, mapping.label): tuple(
+            spelling.text
+            for spelling in spellings(mapping.label, detector.name, affixes=_takes_affixes(mapping))
+            if (mapping.field, spelling.text) not in detector.by_label
+            and meanings.get(normalise(spelling.text), {mapping.canonical}) == {mapping.canonical}
+        )
+        for mapping in detector.maps
+    }
+
+
+def _takes_affixes(mapping: LabelMapping) -> bool:
+    return not mapping.opaque and not PLAIN & set(mapping.taxonomy)
 
 
 def for_evaluation(split: SplitPlan, detector: str, label: str, spelling: str) -> bool:
@@ -141,9 +146,11 @@ def _rounds(
     detector: Detector, mappings: Sequence[LabelMapping], split: SplitPlan
 ) -> Iterable[tuple[LabelMapping, str]]:
     """One variant of every label, then a second of every label, and so on."""
-    pools = []
+    pools, others = [], variants(detector)
     for mapping in mappings:
-        pool = [v for v in variants(detector, mapping) if for_evaluation(split, detector.name, mapping.label, v)]
+        pool = [
+            v for v in others[mapping.field, mapping.label] if for_evaluation(split, detector.name, mapping.label, v)
+        ]
         pools.append(sorted(pool, key=lambda v: share(split.seed, "round", detector.name, v)))
     for turn in range(max(map(len, pools), default=0)):
         for mapping, pool in zip(mappings, pools, strict=True):

@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import AwareDatetime, Field, ValidationError
 
 from mapper_domain.errors import ReleaseCorrupt, ReleaseMissing
-from mapper_domain.ladder import DEFAULT_THRESHOLD, Trust
+from mapper_domain.ladder import DEFAULT_THRESHOLD, Answer, Trust
 from mapper_domain.value import Value
 
 MANIFEST = "manifest.json"
@@ -65,6 +65,20 @@ class Manifest(Value):
     def id(self) -> str:
         """First 16 hex digits of the SHA-256 of the canonical JSON of this manifest."""
         return sha256_text(canonical(self))[:16]
+
+
+class KnownAnswer(Value):
+    """One line of `answers.jsonl`: what the ladder says about a label some YAML has.
+
+    Attributes:
+        label: the detector's own label, exactly as its YAML has it.
+        answer: its `agreement` is None where the model was not asked.
+    """
+
+    detector: str
+    field: str | None = None
+    label: str
+    answer: Answer
 
 
 class Pointer(Value):

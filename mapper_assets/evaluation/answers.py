@@ -3,29 +3,13 @@
 Unlike the evaluation, this knows every detector: serving will, too.
 """
 
-from pydantic import Field
-
 from mapper_assets.evaluation.predict import LogProbs
 from mapper_domain import prompt
 from mapper_domain.catalog import Catalog
 from mapper_domain.confidence import temper
-from mapper_domain.ladder import DEFAULT_THRESHOLD, Answer, Trust, decide
+from mapper_domain.ladder import DEFAULT_THRESHOLD, Trust, decide
+from mapper_domain.release import KnownAnswer
 from mapper_domain.rules import RuleMapper
-from mapper_domain.value import Value
-
-
-class KnownAnswer(Value):
-    """One line of `answers.jsonl`.
-
-    Attributes:
-        label: the detector's own label, exactly as its YAML has it.
-        answer: what the ladder says; its `agreement` is None where the model was not asked.
-    """
-
-    detector: str
-    field: str | None = None
-    label: str = Field(min_length=1)
-    answer: Answer
 
 
 def known_answers(catalog: Catalog, logprobs: LogProbs, trust: Trust) -> tuple[KnownAnswer, ...]:

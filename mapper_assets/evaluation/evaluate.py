@@ -9,15 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mapper_assets.evaluation import exam as exams
-from mapper_assets.evaluation import rivals as mappers
 from mapper_assets.evaluation.answers import known_answers
 from mapper_assets.evaluation.ask import Scorer, Timing, ask
 from mapper_assets.evaluation.assess import assess
-from mapper_assets.evaluation.exam import Exam
+from mapper_assets.evaluation.exam import Exam, prepare
 from mapper_assets.evaluation.figures import draw as draw_figures
 from mapper_assets.evaluation.predict import candidates, examine, held_out, mapper_answers, outcomes
-from mapper_assets.evaluation.rivals import Rival
+from mapper_assets.evaluation.rivals import Rival, examples, train
 from mapper_assets.evaluation.sampling import BUDGETS, draw
 from mapper_assets.evaluation.scores import ANSWERS, PREDICTIONS, SUMMARY, Inputs, Scores
 from mapper_assets.evaluation.summary import summary
@@ -142,14 +140,14 @@ def run(parameters: Evaluate, report: Report) -> str:
     record = read_record(folder)
     catalog = load(parameters.root)
     plan = splits.plan(catalog)
-    exam = exams.prepare(parameters.root, catalog, plan)
+    exam = prepare(parameters.root, catalog, plan)
     _same_dataset(record, dataset.build(catalog, plan, exam.cases, seed=parameters.seed))
     labels = [label.name for label in catalog.taxonomy.labels]
     threads = parameters.threads or os.cpu_count() or 1
     report.log(f"Loading {record.base_model.name} with adapter {parameters.adapter[:16]}, {threads} threads.")
     scorer = LabelScorer.load(layout.base_model(record.base_model.name), folder, labels, threads=threads)
     report.log("Training the rivals.")
-    rivals = mappers.train(mappers.examples(exam.known, parameters.seed), SentenceEncoder.installed())
+    rivals = train(examples(exam.known, parameters.seed), SentenceEncoder.installed())
     inputs = Inputs(
         adapter_sha256=parameters.adapter,
         base_model=record.base_model.name,

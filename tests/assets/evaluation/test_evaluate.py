@@ -26,7 +26,6 @@ from mapper_domain.layout import Layout
 from mapper_domain.release import sha256_file
 from mapper_domain.rules import Match
 
-
 ROOT = Path(__file__).parents[3]
 
 

@@ -5,7 +5,6 @@ For tests of everything that reads segments. Answers come from the rule mapper o
 
 import hashlib
 import io
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -46,6 +45,9 @@ ARROW = {
     "map<string, double>": pa.map_(pa.string(), pa.float64()),
 }
 RELEASE = "9f1c2ab4d07e6655"
+TENANT, DAY = "acme", "2026-11-21"
+EXPECTED = ("deberta-toxicity", "detect-secrets", "gitleaks")
+HOUR = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +59,29 @@ class Said:
     second: float
 
 
+SOUND_DAY = (
+    Said("deberta-toxicity", "toxic", 8 * HOUR),
+    Said("deberta-toxicity", "insult", 8 * HOUR + 60),
+    Said("deberta-toxicity", None, 8 * HOUR + 120),
+    Said("detect-secrets", "AWS Access Key", 9 * HOUR),
+    Said("detect-secrets", "AWS Access Key", 9 * HOUR + 14 * 60),
+    Said("detect-secrets", "AWS Access Key", 10 * HOUR),
+    Said("detect-secrets", "never heard of it", 11 * HOUR),
+    Said("presidio", "EMAIL_ADDRESS", 12 * HOUR),
+    Said("presidio", "US_SSN", 12 * HOUR + 1),
+    Said("presidio", None, 23 * HOUR),
+)
+"""Ten answers of three detectors, two of them promised; gitleaks was promised and stays silent."""
+
+
 @dataclass
 class Recorder:
     """Turns detector answers of one tenant's day into records with sequence numbers, as the service would."""
 
     catalog: Catalog
-    tenant: str = "acme"
-    day: str = "2026-11-21"
-    expected: tuple[str, ...] = ()
+    tenant: str = TENANT
+    day: str = DAY
+    expected: tuple[str, ...] = EXPECTED
     scopes: frozenset[str] = frozenset({"tenant.scope.hipaa"})
     release: str = RELEASE
     last: int = field(default=0, init=False)
@@ -167,6 +184,17 @@ def rejections(tenant: str, day: str, codes: Iterable[str]) -> list[RejectionRec
     ]
 
 
+def write_sound_day(layout: Layout, catalog: Catalog) -> Recorder:
+    """A sound day in two segments, with two refused requests and a ledger that agrees; who to ask for more events."""
+    recorder = Recorder(catalog)
+    records = [recorder.record(said) for said in SOUND_DAY]
+    write_events(layout, records[:6])
+    write_events(layout, records[6:])
+    write_rejections(layout, rejections(TENANT, DAY, ["unknown-detector", "malformed-body"]))
+    write_ledger(layout, TENANT, DAY, len(records), 2)
+    return recorder
+
+
 def _write(folder: Path, first: str, columns: object, rows: list[dict[str, object]]) -> Path:
     assert isinstance(columns, dict)
     fields = [
@@ -188,8 +216,3 @@ def tamper(path: Path) -> None:
     sink = io.BytesIO()
     pq.write_table(table.slice(0, max(table.num_rows - 1, 0)), sink)
     path.write_bytes(sink.getvalue())
-
-
-def as_json(value: object) -> str:
-    """Compact JSON, for comparing."""
-    return json.dumps(value, sort_keys=True)

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +38,7 @@ def neutral(text: str) -> str:
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
-def _cell(value: object) -> object:
+def _cell(value: Any) -> object:
     from datetime import datetime
 
     import pandas as pd

@@ -94,7 +94,7 @@ def build_report(layout: Layout, catalog: Catalog, tenant: str, day: str) -> Bun
             revision was altered.
     """
     evidence = read_day(layout, tenant, day)
-    report, contents = _compose(evidence, catalog)
+    report, contents = compose(evidence, catalog)
     home = layout.reports / tenant / day[:4] / day[5:7] / day[8:10]
     latest = _latest(home)
     if latest is not None and latest.manifest.content_sha256 == report.content_sha256:
@@ -131,8 +131,8 @@ def verify(folder: Path) -> BundleManifest:
     return manifest
 
 
-def _compose(evidence: Day, catalog: Catalog) -> tuple[Report, dict[str, bytes]]:
-    """The report as revision 1 and its tables as CSV."""
+def compose(evidence: Day, catalog: Catalog) -> tuple[Report, dict[str, bytes]]:
+    """The report as revision 1, and its tables as CSV by file name; nothing is written or rendered."""
     events = evidence.events.frame.drop_duplicates("event_id")
     seen = coverage(events, catalog, evidence.manifest.tenant_id, evidence.manifest.day)
     contents: dict[str, bytes] = {}

@@ -134,10 +134,10 @@ class _View:
 
     def __init__(self, pairs: Pairs, visible: Mapping[str, frozenset[str]]) -> None:
         self._visible = visible
-        self._labels: Counter[str] = Counter()
+        self._labels: set[str] = set()
         self._by_control: dict[str, list[tuple[tuple[str, ...], int]]] = {}
         for (labels, keys), count in pairs.items():
-            self._labels.update(dict.fromkeys(labels, count))
+            self._labels.update(labels)
             for key in keys:
                 self._by_control.setdefault(key, []).append((labels, count))
 
@@ -174,9 +174,8 @@ class _View:
         rows = [row for row in rows if row.label != OWN_RECORDS]
         if own:
             return "this_report", "The evidence is this report: its completeness, coverage and versions."
-        conditions = {row.condition for row in rows}
-        fitting = sum(n for label, n in self._labels.items() if any(row.covers(label) for row in rows))
-        if fitting and "" not in conditions:
+        conditions = {row.condition for row in rows if any(row.covers(label) for label in self._labels)}
+        if conditions and "" not in conditions:
             return "not_in_scope", f"Counted only for tenants with {' or '.join(sorted(conditions))}."
         watchers = [name for name, labels in self._visible.items() if _watches(rows, labels)]
         if not watchers:

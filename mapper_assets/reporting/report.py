@@ -222,16 +222,16 @@ def _sample(events: "pd.DataFrame", seed: str) -> tuple[SampledEvent, ...]:
     drawn = events[events["event_id"].isin(draw(list(events["event_id"]), seed))]
     return tuple(
         SampledEvent(
-            event_id=row.event_id,
-            occurred_at=row.occurred_at.to_pydatetime(),
-            detector=row.detector,
-            source_label=_source_label(row.source_label, row.source_label_hmac),
-            labels=tuple(row.taxonomy),
-            route=row.route,
-            confidence=row.confidence,
-            controls=len(set(row.controls)),
+            event_id=row["event_id"],
+            occurred_at=row["occurred_at"].to_pydatetime(),
+            detector=row["detector"],
+            source_label=_source_label(row["source_label"], row["source_label_hmac"]),
+            labels=tuple(row["taxonomy"]),
+            route=row["route"],
+            confidence=row["confidence"],
+            controls=len(set(row["controls"])),
         )
-        for row in drawn.itertuples(index=False)
+        for row in drawn.to_dict("records")
     )
 
 

@@ -1,16 +1,14 @@
-"""The real catalogue, a quick part of it, and one sound day of evidence."""
+"""The real catalogue, a small part of it, and one sound day of evidence with and without its report."""
 
+import shutil
 from pathlib import Path
 
 import pytest
-from segments import Recorder, Said, rejections, write_events, write_ledger, write_rejections
+from segments import DAY, TENANT, Recorder, write_sound_day
 
+from mapper_assets.reporting.bundle import build_report
 from mapper_domain.catalog import Catalog, load
 from mapper_domain.layout import Layout
-
-TENANT, DAY = "acme", "2026-11-21"
-EXPECTED = ("deberta-toxicity", "detect-secrets", "gitleaks")
-HOUR = 3600
 
 
 @pytest.fixture(scope="session")
@@ -20,48 +18,49 @@ def catalog() -> Catalog:
 
 
 @pytest.fixture(scope="session")
-def soc2(catalog: Catalog) -> Catalog:
-    """The same with one framework, so that a report takes a second."""
+def small(catalog: Catalog) -> Catalog:
+    """The same with six controls of one framework, so that a report takes a second: every state a control can have."""
+    chosen = ("CC2.1", "CC6.1", "CC6.6", "CC7.2", "CC1.1", "P4.1")
     frameworks = catalog.frameworks
+    edition = next(edition for edition in frameworks.editions if edition.key == "SOC2")
+    controls = tuple(control for control in edition.controls if control.id in chosen)
+    keys = {edition.key_of(control) for control in controls}
     only = {
-        "editions": tuple(edition for edition in frameworks.editions if edition.key == "SOC2"),
-        "evidence": tuple(row for row in frameworks.evidence if row.control.startswith("SOC2@")),
+        "editions": (edition.model_copy(update={"controls": controls}),),
+        "evidence": tuple(row for row in frameworks.evidence if row.control in keys),
+        "resolutions": {},
     }
     return catalog.model_copy(update={"frameworks": frameworks.model_copy(update=only)})
 
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
+    """An empty artefact root."""
     return Layout(tmp_path / "artifacts")
 
 
-def sound_day() -> list[Said]:
-    """Ten answers of three detectors, two of them promised; gitleaks was promised and stays silent."""
-    return [
-        Said("deberta-toxicity", "toxic", 8 * HOUR),
-        Said("deberta-toxicity", "insult", 8 * HOUR + 60),
-        Said("deberta-toxicity", None, 8 * HOUR + 120),
-        Said("detect-secrets", "AWS Access Key", 9 * HOUR),
-        Said("detect-secrets", "AWS Access Key", 9 * HOUR + 14 * 60),
-        Said("detect-secrets", "AWS Access Key", 10 * HOUR),
-        Said("detect-secrets", "never heard of it", 11 * HOUR),
-        Said("presidio", "EMAIL_ADDRESS", 12 * HOUR),
-        Said("presidio", "US_SSN", 12 * HOUR + 1),
-        Said("presidio", None, 23 * HOUR),
-    ]
-
-
 @pytest.fixture
-def recorder(soc2: Catalog) -> Recorder:
-    return Recorder(soc2, TENANT, DAY, EXPECTED)
+def recorder(layout: Layout, small: Catalog) -> Recorder:
+    """Has written a sound day below `layout` and can record what came later."""
+    return write_sound_day(layout, small)
 
 
 @pytest.fixture
 def day(layout: Layout, recorder: Recorder) -> Layout:
-    """A sound day in two segments, with two refused requests and a ledger that agrees."""
-    records = [recorder.record(said) for said in sound_day()]
-    write_events(layout, records[:6])
-    write_events(layout, records[6:])
-    write_rejections(layout, rejections(TENANT, DAY, ["unknown-detector", "malformed-body"]))
-    write_ledger(layout, TENANT, DAY, len(records), 2)
+    """A place with a sound day and no report."""
     return layout
+
+
+@pytest.fixture(scope="session")
+def _reported(tmp_path_factory: pytest.TempPathFactory, small: Catalog) -> Path:
+    layout = Layout(tmp_path_factory.mktemp("reported"))
+    write_sound_day(layout, small)
+    build_report(layout, small, TENANT, DAY)
+    return layout.root
+
+
+@pytest.fixture
+def reported(_reported: Path, day: Layout) -> Layout:
+    """The same place after its first report."""
+    shutil.copytree(_reported, day.root, dirs_exist_ok=True)
+    return day

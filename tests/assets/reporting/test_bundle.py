@@ -1,7 +1,10 @@
 import csv
+import hashlib
 import io
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,11 +12,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from conftest import DAY, TENANT
-from segments import Recorder, Said, tamper, write_events, write_ledger
+from segments import DAY, TENANT, Recorder, Said, tamper, write_events, write_ledger
 
-from mapper_assets.reporting.bundle import MANIFEST, BundleResult, build_report, verify
-from mapper_assets.reporting.manifest import build_manifest
+from mapper_assets.reporting.bundle import MANIFEST, build_report, compose, verify
+from mapper_assets.reporting.manifest import build_manifest, read_day
 from mapper_domain.catalog import Catalog
 from mapper_domain.errors import EvidenceIncomplete, InvalidTenant
 from mapper_domain.layout import Layout
@@ -34,9 +36,12 @@ def report_json(folder: Path) -> dict[str, object]:
     return document
 
 
-def test_a_sound_day_is_final_and_every_file_is_listed(day: Layout, soc2: Catalog) -> None:
-    result = build_report(day, soc2, TENANT, DAY)
-    assert result.folder == day.reports / TENANT / "2026" / "11" / "21" / "r0001"
+FIRST = Path(TENANT, "2026", "11", "21", "r0001")
+
+
+def test_a_sound_day_is_final_and_every_file_is_listed(day: Layout, small: Catalog) -> None:
+    result = build_report(day, small, TENANT, DAY)
+    assert result.folder == day.reports / FIRST
     assert (result.manifest.status, result.manifest.revision, result.reused) == ("FINAL", 1, False)
     assert set(contents(result.folder)) == FILES
     assert {file.name for file in result.manifest.files} == FILES - {MANIFEST}
@@ -45,34 +50,32 @@ def test_a_sound_day_is_final_and_every_file_is_listed(day: Layout, soc2: Catalo
 
 
 def test_the_same_evidence_reuses_the_revision_even_when_the_ledger_was_written_again(
-    day: Layout, soc2: Catalog
+    reported: Layout, small: Catalog
 ) -> None:
-    first = build_report(day, soc2, TENANT, DAY)
-    before = contents(first.folder)
-    write_ledger(day, TENANT, DAY, 10, 2)
-    second = build_report(day, soc2, TENANT, DAY)
-    assert second == BundleResult(first.folder, True, first.manifest, first.manifest_sha256)
-    assert contents(second.folder) == before
+    before = contents(reported.reports / FIRST)
+    write_ledger(reported, TENANT, DAY, 10, 2)
+    again = build_report(reported, small, TENANT, DAY)
+    assert (again.folder, again.reused) == (reported.reports / FIRST, True)
+    assert contents(again.folder) == before
 
 
-def test_regeneration_elsewhere_gives_the_same_bytes(day: Layout, soc2: Catalog, tmp_path: Path) -> None:
+def test_regeneration_elsewhere_gives_the_same_bytes(
+    reported: Layout, day: Layout, small: Catalog, tmp_path: Path
+) -> None:
     """Another process, folder, hash seed, time zone and locale, at another time."""
-    here = build_report(day, soc2, TENANT, DAY)
-    moved = tmp_path / "elsewhere"
-    moved.mkdir()
-    for part in (day.events, day.rejections, day.ledgers):
-        part.rename(moved / part.name)
-    (tmp_path / "catalog.json").write_text(soc2.model_dump_json())
+    here = contents(reported.reports / FIRST)
+    shutil.rmtree(day.reports)
+    (tmp_path / "catalog.json").write_text(small.model_dump_json())
     code = (
         "import sys; from pathlib import Path; from mapper_domain.catalog import Catalog;"
         "from mapper_domain.layout import Layout; from mapper_assets.reporting.bundle import build_report;"
         "catalog = Catalog.model_validate_json(Path(sys.argv[1]).read_bytes());"
-        f"print(build_report(Layout(Path(sys.argv[2])), catalog, '{TENANT}', '{DAY}').folder)"
+        f"build_report(Layout(Path(sys.argv[2])), catalog, '{TENANT}', '{DAY}')"
     )
     environment = os.environ | {"PYTHONHASHSEED": "77", "TZ": "Pacific/Auckland", "LC_ALL": "C"}
-    arguments = [sys.executable, "-c", code, str(tmp_path / "catalog.json"), str(moved)]
-    there = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=True, cwd=Path.cwd())
-    assert contents(Path(there.stdout.strip())) == contents(here.folder)
+    arguments = [sys.executable, "-c", code, str(tmp_path / "catalog.json"), str(day.root)]
+    subprocess.run(arguments, env=environment, check=True, cwd=Path(__file__).parents[3])
+    assert contents(day.reports / FIRST) == here
 
 
 def lose_a_segment(layout: Layout, _: Recorder) -> None:
@@ -130,12 +133,12 @@ def a_sequence_number_twice(layout: Layout, recorder: Recorder) -> None:
 
 
 def a_row_of_another_tenant(layout: Layout, recorder: Recorder) -> None:
-    other = Recorder(recorder.catalog, "globex", DAY)
+    other = Recorder(recorder.catalog, "globex")
     write_events(layout, [other.record(Said("deberta-toxicity", "threat", 60))], tenant=TENANT)
 
 
 def a_row_of_another_day(layout: Layout, recorder: Recorder) -> None:
-    other = Recorder(recorder.catalog, TENANT, "2026-11-22")
+    other = Recorder(recorder.catalog, day="2026-11-22")
     write_events(layout, [other.record(Said("deberta-toxicity", "threat", 60))], day=DAY)
 
 
@@ -158,54 +161,65 @@ BREAKS: list[tuple[Callable[[Layout, Recorder], None], str]] = [
 
 
 @pytest.mark.parametrize(("damage", "reason"), BREAKS, ids=[damage.__name__ for damage, _ in BREAKS])
-def test_evidence_that_does_not_reconcile_is_written_as_incomplete_and_fails(
-    day: Layout, recorder: Recorder, soc2: Catalog, damage: Callable[[Layout, Recorder], None], reason: str
+def test_evidence_that_does_not_reconcile_makes_an_incomplete_report_with_the_reason(
+    day: Layout, recorder: Recorder, small: Catalog, damage: Callable[[Layout, Recorder], None], reason: str
 ) -> None:
     build_manifest(day, TENANT, DAY)
     damage(day, recorder)
+    report, tables = compose(read_day(day, TENANT, DAY), small)
+    assert report.status == "INCOMPLETE"
+    assert any(reason in text for text in report.reasons)
+    assert b"False" in tables["reconciliation.csv"]
+
+
+@pytest.mark.parametrize("damage", [lose_a_segment, an_event_twice])
+def test_an_incomplete_report_is_written_everywhere_as_incomplete_and_then_fails(
+    day: Layout, recorder: Recorder, small: Catalog, damage: Callable[[Layout, Recorder], None]
+) -> None:
+    damage(day, recorder)
     with pytest.raises(EvidenceIncomplete) as raised:
-        build_report(day, soc2, TENANT, DAY)
-    assert reason in str(raised.value)
-    folder = day.reports / TENANT / "2026" / "11" / "21" / "r0001"
+        build_report(day, small, TENANT, DAY)
+    folder = day.reports / FIRST
+    assert str(folder) in str(raised.value)
     assert verify(folder).status == "INCOMPLETE"
-    assert any(reason in text for text in verify(folder).reasons)
+    assert all(reason in str(raised.value) for reason in verify(folder).reasons)
     assert report_json(folder)["status"] == "INCOMPLETE"
-    assert "False" in (folder / "reconciliation.csv").read_text()
+    pages = subprocess.run(["pdftotext", folder / "report.pdf", "-"], capture_output=True, text=True, check=True)
+    assert all("INCOMPLETE" in page for page in pages.stdout.split("\f")[:-1])
+    assert "must not be relied on" in pages.stdout
 
 
-def test_an_incomplete_report_fails_again_when_nothing_has_changed(day: Layout, soc2: Catalog) -> None:
+def test_an_incomplete_report_fails_again_when_nothing_has_changed(day: Layout, small: Catalog) -> None:
     write_ledger(day, TENANT, DAY, 11, 2)
     for _ in range(2):
         with pytest.raises(EvidenceIncomplete, match="INCOMPLETE"):
-            build_report(day, soc2, TENANT, DAY)
-    assert [path.name for path in sorted((day.reports / TENANT / "2026" / "11" / "21").iterdir())] == ["r0001"]
+            build_report(day, small, TENANT, DAY)
+    assert [path.name for path in sorted((day.reports / FIRST).parent.iterdir())] == ["r0001"]
 
 
-def test_rows_that_belong_elsewhere_are_in_no_table(day: Layout, recorder: Recorder, soc2: Catalog) -> None:
+def test_rows_that_belong_elsewhere_are_in_no_table(day: Layout, recorder: Recorder, small: Catalog) -> None:
     a_row_of_another_tenant(day, recorder)
-    with pytest.raises(EvidenceIncomplete):
-        build_report(day, soc2, TENANT, DAY)
-    folder = day.reports / TENANT / "2026" / "11" / "21" / "r0001"
-    rows = list(csv.DictReader(io.StringIO((folder / "events.csv").read_text(), newline="")))
+    _, tables = compose(read_day(day, TENANT, DAY), small)
+    rows = list(csv.DictReader(io.StringIO(tables["events.csv"].decode(), newline="")))
     assert {row["tenant_id"] for row in rows} == {TENANT}
     assert len(rows) == 10
 
 
 def test_a_late_event_makes_a_second_revision_and_leaves_the_first(
-    day: Layout, recorder: Recorder, soc2: Catalog
+    reported: Layout, recorder: Recorder, small: Catalog
 ) -> None:
-    first = build_report(day, soc2, TENANT, DAY)
-    before = contents(first.folder)
+    first = reported.reports / FIRST
+    before = contents(first)
     late = recorder.record(Said("gitleaks", None, 7 * 3600))
     late = late.model_copy(update={"recorded_at": datetime(2026, 11, 23, tzinfo=UTC) + timedelta(hours=1)})
-    write_events(day, [late])
-    write_ledger(day, TENANT, DAY, 11, 2)
+    write_events(reported, [late])
+    write_ledger(reported, TENANT, DAY, 11, 2)
 
-    second = build_report(day, soc2, TENANT, DAY)
+    second = build_report(reported, small, TENANT, DAY)
 
     assert (second.folder.name, second.manifest.status) == ("r0002", "AMENDED")
-    assert second.manifest.previous_sha256 == first.manifest_sha256
-    assert contents(first.folder) == before
+    assert second.manifest.previous_sha256 == hashlib.sha256(before[MANIFEST]).hexdigest()
+    assert contents(first) == before
     delta = report_json(second.folder)["delta"]
     assert isinstance(delta, dict)
     assert (delta["previous"], delta["added"], delta["removed_total"]) == (1, [late.event_id], 0)
@@ -215,54 +229,52 @@ def test_a_late_event_makes_a_second_revision_and_leaves_the_first(
     assert changed["Label", "OTHER.Safe"] == ("2", "3")
 
 
-def test_restored_evidence_gives_a_complete_revision_that_says_so(day: Layout, soc2: Catalog) -> None:
+def test_restored_evidence_gives_a_complete_revision_that_says_so(day: Layout, small: Catalog) -> None:
     lost = segments(day)[0]
     saved = lost.read_bytes()
     lost.unlink()
     with pytest.raises(EvidenceIncomplete):
-        build_report(day, soc2, TENANT, DAY)
+        build_report(day, small, TENANT, DAY)
     lost.write_bytes(saved)
-    result = build_report(day, soc2, TENANT, DAY)
+    result = build_report(day, small, TENANT, DAY)
     assert (result.manifest.revision, result.manifest.status) == (2, "AMENDED")
     delta = report_json(result.folder)["delta"]
     assert isinstance(delta, dict)
     assert "The earlier revision was INCOMPLETE." in delta["reasons"]
 
 
-def test_a_changed_mapping_makes_a_revision_that_says_so(day: Layout, soc2: Catalog) -> None:
-    build_report(day, soc2, TENANT, DAY)
-    fewer = soc2.frameworks.model_copy(update={"evidence": soc2.frameworks.evidence[:-1]})
-    result = build_report(day, soc2.model_copy(update={"frameworks": fewer}), TENANT, DAY)
+def test_a_changed_mapping_makes_a_revision_that_says_so(reported: Layout, small: Catalog) -> None:
+    fewer = small.frameworks.model_copy(update={"evidence": small.frameworks.evidence[:-1]})
+    result = build_report(reported, small.model_copy(update={"frameworks": fewer}), TENANT, DAY)
     delta = report_json(result.folder)["delta"]
     assert isinstance(delta, dict)
     assert delta["reasons"] == ["The frameworks or the mapping changed."]
 
 
 @pytest.mark.parametrize("name", sorted(FILES))
-def test_an_altered_earlier_revision_is_named_and_nothing_is_built_on_it(day: Layout, soc2: Catalog, name: str) -> None:
-    folder = build_report(day, soc2, TENANT, DAY).folder
-    (folder / name).chmod(0o644)
-    (folder / name).write_bytes(b"altered")
-    with pytest.raises(EvidenceIncomplete, match=name.replace(".", r"\.")):
-        build_report(day, soc2, TENANT, DAY)
+def test_an_altered_revision_is_named_and_nothing_is_built_on_it(reported: Layout, small: Catalog, name: str) -> None:
+    file = reported.reports / FIRST / name
+    file.chmod(0o644)
+    file.write_bytes(b"altered")
+    with pytest.raises(EvidenceIncomplete, match=re.escape(name)):
+        build_report(reported, small, TENANT, DAY)
 
 
-def test_a_day_without_any_trace_is_incomplete(layout: Layout, soc2: Catalog) -> None:
+def test_a_day_without_any_trace_is_incomplete(layout: Layout, small: Catalog) -> None:
     with pytest.raises(EvidenceIncomplete, match="There is no ledger for this day"):
-        build_report(layout, soc2, TENANT, DAY)
+        build_report(layout, small, TENANT, DAY)
 
 
-def test_a_day_on_which_the_ledger_counts_nothing_is_complete(layout: Layout, soc2: Catalog) -> None:
+def test_a_day_on_which_the_ledger_counts_nothing_is_complete(layout: Layout, small: Catalog) -> None:
     write_ledger(layout, TENANT, DAY, 0)
-    result = build_report(layout, soc2, TENANT, DAY)
+    result = build_report(layout, small, TENANT, DAY)
     assert (result.manifest.status, result.manifest.counts.events) == ("FINAL", 0)
 
 
-def test_a_tenant_id_that_could_escape_the_folder_is_refused(layout: Layout, soc2: Catalog) -> None:
+def test_a_tenant_id_that_could_escape_the_folder_is_refused(layout: Layout, small: Catalog) -> None:
     with pytest.raises(InvalidTenant):
-        build_report(layout, soc2, "../../etc", DAY)
+        build_report(layout, small, "../../etc", DAY)
 
 
-def test_a_revision_cannot_be_written_by_accident(day: Layout, soc2: Catalog) -> None:
-    folder = build_report(day, soc2, TENANT, DAY).folder
-    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o444}
+def test_a_revision_cannot_be_written_by_accident(reported: Layout) -> None:
+    assert {path.stat().st_mode & 0o777 for path in (reported.reports / FIRST).iterdir()} == {0o444}

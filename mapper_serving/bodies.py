@@ -20,6 +20,7 @@ from pydantic import (
 from mapper_domain.detectors import Detector
 from mapper_domain.events import CanonicalEvent, Environment
 from mapper_domain.privacy import is_name, is_reference
+from mapper_domain.verdicts import MAX_LABEL
 from mapper_serving.problems import Code, FieldProblem, ProblemDocument, Refusal, invalid_request
 from mapper_serving.settings import Settings
 
@@ -191,7 +192,7 @@ def _limits(info: ValidationInfo) -> Limits:
 
 def _of_fit_length(request: MapRequest, settings: Settings) -> MapRequest:
     output = request.output
-    if isinstance(output, str) and len(output) <= settings.max_label_chars:
+    if isinstance(output, str) and len(output) <= MAX_LABEL:
         return request
     if len(orjson.dumps(output)) > settings.max_output_bytes:
         raise Refusal(

@@ -16,10 +16,11 @@ from mapper_domain.confidence import temper
 from mapper_domain.detectors import Detector
 from mapper_domain.errors import DetectorFailed, EngineError, EngineOverloaded, EngineTimeout, PayloadError
 from mapper_domain.ladder import Answer
-from mapper_domain.payloads import Finding, findings
+from mapper_domain.payloads import Finding, Payload, findings
 from mapper_domain.rules import AUDITED
 from mapper_domain.taxonomy import UNKNOWN
 from mapper_domain.text import nearest, normalise
+from mapper_domain.verdicts import MAX_LABEL
 from mapper_serving import outbox
 from mapper_serving.bodies import MapRequest
 from mapper_serving.engines.base import Engine
@@ -79,18 +80,17 @@ class Mapper:
 
     def _findings(self, request: MapRequest, detector: Detector | None) -> Sequence[Finding] | None:
         """What the detector found, or None when it says that it failed."""
+        payload, output = detector.native if detector else None, request.output
+        if isinstance(output, str) and len(output) > MAX_LABEL and not _may_be_long(output, payload):
+            raise Refusal(
+                Code.OUTPUT_TOO_LONG, f"A label may take {MAX_LABEL} characters; send the label, not what was scanned."
+            )
         try:
-            found = findings(request.output, detector.native if detector else None)
+            return findings(output, payload)
         except DetectorFailed:
             return None
         except PayloadError as error:
             raise Refusal(Code.UNREADABLE_OUTPUT, str(error)) from None
-        if any(len(finding.label) > self._settings.max_label_chars for finding in found):
-            raise Refusal(
-                Code.OUTPUT_TOO_LONG,
-                f"A label may take {self._settings.max_label_chars} characters; send labels, not what was scanned.",
-            )
-        return found
 
     async def _answer(
         self, request: MapRequest, detector: Detector | None, finding: Finding, serving: Serving, deadline: float
@@ -219,6 +219,11 @@ def _event(
         record=orjson.dumps(record, option=orjson.OPT_UTC_Z).decode(),
         event=orjson.dumps(event, option=orjson.OPT_UTC_Z).decode(),
     )
+
+
+def _may_be_long(output: str, payload: Payload | None) -> bool:
+    """Whether a text is a native answer rather than a label: JSON, or in the detector's own grammar."""
+    return output.lstrip()[:1] in ("{", "[") or (payload is not None and payload.text is not None)
 
 
 def _reason(error: EngineError) -> str:

@@ -237,7 +237,9 @@ def store(connection: sqlite3.Connection, rows: Sequence[Row], now: datetime) ->
     """
     moment = now.isoformat()
     batch = [
-        (row.tenant_id, row.day, row.event_id, moment, None, row.record, row.event) if isinstance(row, Event) else tuple(row)
+        (row.tenant_id, row.day, row.event_id, moment, None, row.record, row.event)
+        if isinstance(row, Event)
+        else tuple(row)
         for row in rows
     ]
     connection.execute(_STORE, (orjson.dumps(batch).decode(),))

@@ -33,7 +33,6 @@ class Settings(BaseSettings):
     batch_limit: int = Field(default=100, ge=1, description="Most items of one batch.")
     max_body_bytes: int = Field(default=1_048_576, ge=1024, description="Longest request body.")
     max_output_bytes: int = Field(default=65_536, ge=64, description="Longest native detector output.")
-    max_label_chars: int = Field(default=512, ge=16, description="Longest single label.")
     max_age_days: int = Field(default=92, ge=0, description="How far back `occurred_at` may lie.")
     clock_skew_seconds: int = Field(default=300, ge=0, description="How far ahead `occurred_at` may lie.")
 

@@ -1,0 +1,39 @@
+"""The real catalogue, parsed once, and an application in rules mode."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from serving_app import REPOSITORY, App, running_app
+
+from mapper_domain.catalog import Catalog, load
+from mapper_serving import logs
+from mapper_serving.state import Serving, rules_only
+
+logs.configure("warning")
+
+
+@pytest.fixture(scope="session")
+def catalog() -> Catalog:
+    """The repository's catalogue."""
+    return load(REPOSITORY)
+
+
+@pytest.fixture(scope="session")
+def rules(catalog: Catalog) -> Serving:
+    """The state without a release."""
+    return rules_only(catalog)
+
+
+@pytest.fixture(scope="module")
+def shared_app(tmp_path_factory: pytest.TempPathFactory, rules: Serving) -> Iterator[App]:
+    """An application in rules mode for tests that look at answers only."""
+    with running_app(tmp_path_factory.mktemp("shared"), rules) as running:
+        yield running
+
+
+@pytest.fixture
+def app(tmp_path: Path, rules: Serving) -> Iterator[App]:
+    """An application in rules mode."""
+    with running_app(tmp_path, rules) as running:
+        yield running

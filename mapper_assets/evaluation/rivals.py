@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mapper_assets.training import synthetic
 from mapper_domain.catalog import Catalog
 from mapper_domain.taxonomy import UNKNOWN
 from mapper_domain.text import normalise, words
-from mapper_model.encoder import SentenceEncoder
 
 
 class Example(NamedTuple):
@@ -39,6 +39,27 @@ class Rival(Protocol):
         """One guess a text, in order."""
 
 
+class Encoder(Protocol):
+    """Anything that turns texts into unit vectors (`mapper_model.encoder.SentenceEncoder`)."""
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """One row a text."""
+
+
+class Remembering:
+    """An encoder that encodes a text once, however many rivals ask."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._vectors: dict[str, NDArray[np.float32]] = {}
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """One row a text."""
+        if new := [text for text in dict.fromkeys(texts) if text not in self._vectors]:
+            self._vectors.update(zip(new, self._encoder.encode(new), strict=True))
+        return np.stack([self._vectors[text] for text in texts]) if texts else self._encoder.encode([])
+
+
 class Lookup:
     """Normalised lookup: the most frequent meaning of a spelling, case and separators aside, else unknown."""
 
@@ -56,7 +77,7 @@ class Lookup:
 class NearestNeighbour:
     """The meaning of the example whose MiniLM embedding is nearest; its cosine is the confidence."""
 
-    def __init__(self, examples: Sequence[Example], encoder: SentenceEncoder) -> None:
+    def __init__(self, examples: Sequence[Example], encoder: Encoder) -> None:
         self._encoder = encoder
         self._labels = [example.label for example in examples]
         self._known = encoder.encode([spoken(example.text) for example in examples])
@@ -74,7 +95,7 @@ class NearestNeighbour:
 class LogisticRegression:
     """Multinomial logistic regression on character n-grams (TF-IDF) beside the MiniLM embedding."""
 
-    def __init__(self, examples: Sequence[Example], encoder: SentenceEncoder) -> None:
+    def __init__(self, examples: Sequence[Example], encoder: Encoder) -> None:
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.linear_model import LogisticRegression as Classifier
         from sklearn.pipeline import make_pipeline, make_union
@@ -113,13 +134,13 @@ def examples(known: Catalog, seed: int) -> tuple[Example, ...]:
     return tuple(sorted(set(found)))
 
 
-def train(examples: Sequence[Example], encoder: SentenceEncoder) -> dict[str, Rival]:
+def train(examples: Sequence[Example], encoder: Encoder) -> dict[str, Rival]:
     """All rivals by name, trained on the same examples, in whatever order they come."""
-    distinct = sorted(examples)
+    distinct, shared = sorted(examples), Remembering(encoder)
     return {
         "lookup": Lookup(distinct),
-        "nearest_neighbour": NearestNeighbour(distinct, encoder),
-        "logistic_regression": LogisticRegression(distinct, encoder),
+        "nearest_neighbour": NearestNeighbour(distinct, shared),
+        "logistic_regression": LogisticRegression(distinct, shared),
     }
 
 

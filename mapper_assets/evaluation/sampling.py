@@ -27,7 +27,6 @@ class Budget(Value):
 BUDGETS = {
     budget.name: budget
     for budget in (
-        Budget(name="smoke", calls=12),
         Budget(name="tiny", calls=150),
         Budget(name="default", calls=700),
         Budget(name="full", calls=10_000),

@@ -1,6 +1,19 @@
-import pytest
+from collections.abc import Sequence
 
-from mapper_assets.evaluation.rivals import Example, Guess, LogisticRegression, Lookup, NearestNeighbour, spoken, train
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mapper_assets.evaluation.rivals import (
+    Example,
+    Guess,
+    LogisticRegression,
+    Lookup,
+    NearestNeighbour,
+    Remembering,
+    spoken,
+    train,
+)
 from mapper_model.encoder import SentenceEncoder
 
 EXAMPLES = [
@@ -65,3 +78,23 @@ def test_rivals_do_not_depend_on_the_order_of_their_examples(encoder: SentenceEn
 @pytest.mark.parametrize(("text", "said"), [("US_SSN", "us ssn"), ("usSsn", "us ssn"), ("--", "--")])
 def test_labels_are_spoken_as_words(text: str, said: str) -> None:
     assert spoken(text) == said
+
+
+class CountingEncoder:
+    """An encoder of one-dimensional vectors that counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """The length of each text."""
+        self.asked.extend(texts)
+        return np.array([[len(text)] for text in texts], dtype=np.float32).reshape(-1, 1)
+
+
+def test_a_text_is_encoded_once_and_rows_keep_their_order() -> None:
+    counting = CountingEncoder()
+    shared = Remembering(counting)
+    shared.encode(["a", "bb"])
+    assert shared.encode(["bb", "ccc", "a", "bb"]).ravel().tolist() == [2.0, 3.0, 1.0, 2.0]
+    assert counting.asked == ["a", "bb", "ccc"]

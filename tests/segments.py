@@ -149,11 +149,15 @@ def event_id(tenant: str, number: int, at: datetime) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def write_events(layout: Layout, records: Sequence[EventRecord], *, tenant: str = "", day: str = "") -> Path:
+def write_events(
+    layout: Layout, records: Sequence[EventRecord], *, tenant: str = "", day: str = "", event_json: str | None = None
+) -> Path:
     """One segment of these records, in the folder of the first one's tenant and day unless told otherwise."""
     first = records[0]
     folder = segment_folder(tenant or first.tenant_id, day or f"{first.occurred_at:%Y-%m-%d}")
-    return _write(layout.events / folder, first.event_id, EVENT_COLUMNS, [to_row(record) for record in records])
+    return _write(
+        layout.events / folder, first.event_id, EVENT_COLUMNS, [to_row(record, event_json) for record in records]
+    )
 
 
 def write_rejections(layout: Layout, records: Sequence[RejectionRecord]) -> Path:

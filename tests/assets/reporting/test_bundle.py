@@ -31,6 +31,10 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+def csv_rows(path: Path) -> int:
+    return sum(1 for _ in csv.DictReader(io.StringIO(path.read_bytes().decode(), newline="")))
+
+
 def report_json(folder: Path) -> dict[str, object]:
     document: dict[str, object] = json.loads((folder / "report.json").read_bytes())
     return document
@@ -278,3 +282,38 @@ def test_a_tenant_id_that_could_escape_the_folder_is_refused(layout: Layout, sma
 
 def test_a_revision_cannot_be_written_by_accident(reported: Layout) -> None:
     assert {path.stat().st_mode & 0o777 for path in (reported.reports / FIRST).iterdir()} == {0o444}
+
+
+def test_text_somebody_sent_is_in_no_file_of_a_report(layout: Layout, small: Catalog) -> None:
+    """An unknown label may be anything, so only its keyed hash is known; the stored JSON form is not copied either."""
+    canary = "CANARY-7f3a-my-card-is-4111-1111-1111-1111"
+    recorder = Recorder(small)
+    record = recorder.record(Said("presidio", canary, 60))
+    write_events(layout, [record], event_json=canary)
+    write_ledger(layout, TENANT, DAY, 1)
+    folder = build_report(layout, small, TENANT, DAY).folder
+    shown = subprocess.run(["pdftotext", folder / "report.pdf", "-"], capture_output=True, check=True).stdout
+    for content in (*contents(folder).values(), shown):
+        assert canary.encode() not in content
+        assert b"4111" not in content
+    assert record.source_label_hmac is not None
+    assert record.source_label_hmac.encode() in contents(folder)["events.csv"]
+
+
+@pytest.mark.slow
+def test_a_large_day_is_whole_in_the_tables_and_cut_in_the_pdf(layout: Layout, small: Catalog) -> None:
+    """5,000 events of 60 labels every few minutes: more incidents than a page should list."""
+    recorder = Recorder(small)
+    vocabulary = [(d.name, mapping.label) for d in small.detectors for mapping in d.maps][::20]
+    said = [Said(*vocabulary[n % len(vocabulary)], second=n * 17) for n in range(5_000)]
+    write_events(layout, [recorder.record(one) for one in said])
+    write_ledger(layout, TENANT, DAY, 5_000)
+    result = build_report(layout, small, TENANT, DAY)
+    assert csv_rows(result.folder / "events.csv") == 5_000
+    report = report_json(result.folder)
+    assert isinstance(report["incidents"], list)
+    assert len(report["incidents"]) > 1_000
+    shown = subprocess.run(
+        ["pdftotext", "-layout", result.folder / "report.pdf", "-"], capture_output=True, text=True, check=True
+    )
+    assert f"Showing 1,000 of {len(report['incidents']):,} incidents" in shown.stdout

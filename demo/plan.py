@@ -41,6 +41,9 @@ NEVER_SENT = {"acme": (), "globex": ("codeshield",)}
 """Promised and never run, so that a report has a gap to show."""
 
 ANSWERS_A_DAY = 10
+REFUSED = "refused"
+"""Begins the number of requests that are sent in order to be refused."""
+
 _BAD_BODIES = (
     b'{"detector": "presidio", "output": [',
     b'{"detector": "presidio"}',
@@ -85,6 +88,11 @@ def expected_detectors(tenant: str) -> tuple[str, ...]:
     return tuple(sorted({"detect-secrets", "presidio", *STREAMS_OF[tenant], *NEVER_SENT[tenant]}))
 
 
+def is_meant_to_fail(key: str) -> bool:
+    """Whether a request is sent in order to be refused."""
+    return key.rsplit("/", 1)[1].startswith(REFUSED)
+
+
 def plan(catalog: Catalog, tenant: str, day: str) -> Day:
     """Everything one tenant sends about one day. Runs the real detectors."""
     rng = random.Random(f"{day}/{tenant}")
@@ -99,7 +107,7 @@ def plan(catalog: Catalog, tenant: str, day: str) -> Day:
     alone = {number for number, (detector, _) in enumerate(outputs) if detector in ("presidio", "detect-secrets")}
     requests = [Request(f"{day}/{tenant}/{n:03}", tenant, day, body, n in alone) for n, body in enumerate(bodies)]
     wrong = enumerate([*_BAD_BODIES, *_refused(tenant, day)])
-    requests += [Request(f"{day}/{tenant}/refused-{n}", tenant, day, body, True) for n, body in wrong]
+    requests += [Request(f"{day}/{tenant}/{REFUSED}-{n}", tenant, day, body, True) for n, body in wrong]
     return Day(tenant, day, tuple(requests), _planted(texts, outputs))
 
 

@@ -79,7 +79,7 @@ class Demo:
         self._stage("Reports")
         reports = self._report()
         events = stored_events(self._layout, self._tenant_days)
-        summary.show(self._console, events, sent, reports, self._places.artifacts)
+        summary.show(self._console, events, sent, reports, Path.cwd())
         self._stage("Checks")
         self._check(days, sent, reports)
         self._say("look at it in the Dagster UI: make dev, then http://127.0.0.1:3000")
@@ -122,6 +122,10 @@ class Demo:
         return [report_of(self._layout, tenant, day) for tenant, day in self._tenant_days]
 
     def _check(self, days: Sequence[plan.Day], sent: Sequence[traffic.Sent], reports: Sequence[Report]) -> None:
+        if wrong := [item for item in sent if item.problem and not plan.is_meant_to_fail(item.key)]:
+            raise DemoFailed(
+                f"{len(wrong)} good requests were refused, for example {wrong[0].key} ({wrong[0].problem})."
+            )
         acknowledged = {item.event_id for item in sent if item.event_id}
         missing = acknowledged.difference(*(report.event_ids for report in reports))
         if missing:

@@ -43,8 +43,11 @@ def running(settings: Mapping[str, str], log: Path, say: Callable[[str], None]) 
             state = _await_ready(client, process, log)
             say(f"ready on {client.base_url} with release {state['release']} ({state['mode']} mode)")
             yield client
-    finally:
-        _stop(process, log)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    _stop(process, log)
 
 
 def _await_ready(client: httpx.Client, process: "subprocess.Popen[bytes]", log: Path) -> Mapping[str, str]:
@@ -67,8 +70,9 @@ def _await_ready(client: httpx.Client, process: "subprocess.Popen[bytes]", log: 
 
 
 def _stop(process: "subprocess.Popen[bytes]", log: Path) -> None:
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
+    if process.poll() is not None:
+        raise DemoFailed(f"The service ended by itself with {process.returncode}; see {log}.")
+    process.send_signal(signal.SIGTERM)
     try:
         code = process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:

@@ -112,8 +112,10 @@ def _post(client: httpx.Client, path: str, key: str, body: bytes) -> httpx.Respo
             answer = client.post(path, content=body, headers=headers)
         except httpx.TransportError as error:
             raise DemoFailed(f"The service stopped answering ({type(error).__name__}); see its log.") from None
-        if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+        if not answer.is_server_error:
             return answer
+        if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            raise DemoFailed(f"The service failed with {answer.status_code} ({_code(answer.json())}); see its log.")
         time.sleep(2**attempt / 4)
     raise DemoFailed(f"The service was not ready after {ATTEMPTS} attempts; see its log.")
 

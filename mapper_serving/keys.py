@@ -24,7 +24,7 @@ from mapper_domain.tenants import TenantId
 from mapper_domain.value import Value
 
 KEY_PATTERN = re.compile(r"lm_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
-_RECHECK_SECONDS = 1.0
+RECHECK_SECONDS = 1.0
 
 
 class KeysUnreadable(MapperError):
@@ -147,16 +147,17 @@ def revoke(content: KeyFile, key_id: str) -> KeyFile:
 
 
 class Keyring:
-    """Finds the tenant of a key; notices within a second that the file changed, and keeps the last good one.
+    """Finds the tenant of a key; notices within a second that the file changed, and keeps the last good keys.
 
     Attributes:
         problem: why the file cannot be used as it is now, or empty.
         failures: how often a changed file could not be read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, recheck_seconds: float = RECHECK_SECONDS) -> None:
         self.problem = ""
         self.failures = 0
+        self._recheck_seconds = recheck_seconds
         self._path = path
         self._stamp: tuple[int, int, int] | None = None
         self._keys: Mapping[str, tuple[StoredKey, Tenant]] = {}
@@ -174,7 +175,7 @@ class Keyring:
 
     def _reload_if_changed(self) -> None:
         now = time.monotonic()
-        if self._checked and now - self._checked < _RECHECK_SECONDS:
+        if self._checked and now - self._checked < self._recheck_seconds:
             return
         self._checked = now
         try:

@@ -1,0 +1,52 @@
+"""`/map/batch`: order kept, one outcome for each item, counts that reconcile with the ledger."""
+
+import pytest
+from serving_app import App
+
+from mapper_serving.bodies import BatchAnswer
+
+GOOD = {"detector": "presidio", "output": "US_SSN"}
+
+
+def post(app: App, items: object) -> BatchAnswer:
+    response = app.http.post("/map/batch", json={"items": items}, headers=app.acme)
+    answer = BatchAnswer.model_validate_json(response.content)
+    assert response.status_code == (207 if answer.counts.rejected else 200)
+    return answer
+
+
+def test_items_keep_their_order_and_get_the_answer_they_would_get_alone(app: App) -> None:
+    labels = ["EMAIL_ADDRESS", "US_SSN", "PHONE_NUMBER", "nobody-knows", "US_SSN"]
+    answer = post(app, [{"detector": "presidio", "output": label} for label in labels])
+    for index, (item, label) in enumerate(zip(answer.items, labels, strict=True)):
+        assert (item.index, item.status) == (index, 200)
+        assert item.event is not None
+        assert list(item.event.taxonomy) == app.map("presidio", label).json()["taxonomy"]
+
+
+def test_a_bad_item_spoils_no_other_and_the_counts_reconcile_with_the_ledger(app: App) -> None:
+    items = [
+        GOOD,
+        3,
+        {"detector": "nobody", "output": "x"},
+        {**GOOD, "more": 1},
+        GOOD,
+        {"detector": "presidio", "output": "x" * 300},
+    ]
+    answer = post(app, items)
+    assert [item.status for item in answer.items] == [200, 422, 404, 422, 200, 413]
+    assert (answer.counts.received, answer.counts.accepted, answer.counts.rejected) == (6, 2, 4)
+    app.ship()
+    (ledger,) = app.ledgers()
+    assert (ledger["received"], ledger["accepted"], ledger["rejected"]) == (6, 2, 4)
+    assert [row["event_id"] for row in app.events()] == [item.event_id for item in answer.items if item.event_id]
+    assert sorted(app.rejections()) == ["invalid-request", "invalid-request", "output-too-long", "unknown-detector"]
+
+
+@pytest.mark.parametrize(("count", "status"), [(1, 200), (100, 200), (101, 422), (0, 422)])
+def test_a_batch_holds_one_to_a_hundred_items(app: App, count: int, status: int) -> None:
+    response = app.http.post("/map/batch", json={"items": [GOOD] * count}, headers=app.acme)
+    assert response.status_code == status
+    app.ship()
+    assert len(app.events()) == (count if status == 200 else 0)
+    assert app.rejections() == ([] if status == 200 else ["invalid-request"])

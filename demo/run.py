@@ -31,7 +31,7 @@ class Places:
 
     Attributes:
         artifacts: the artefact root.
-        dagster: Dagster's storage.
+        dagster: Dagster's storage, below the current folder as `dagster.yaml` says.
     """
 
     artifacts: Path
@@ -56,7 +56,7 @@ class Demo:
         known = {sent.day for sent in traffic.read_sent(self._note)}
         self._days = sorted({*plan.closed_days(today.date()), *known})
         self._environment: Mapping[str, str] = {
-            "DAGSTER_HOME": str(places.dagster.parent),
+            "DAGSTER_HOME": os.environ.get("DAGSTER_HOME") or str(Path.cwd()),
             "MAPPER_ARTIFACTS": str(places.artifacts),
             "MAPPER_ROOT": str(settings.root.resolve()),
             "MAPPER_KEYS": str(places.home / "keys.yaml"),
@@ -152,8 +152,7 @@ class Demo:
 def main() -> int:
     """Run the demo; 1 with a message when a stage failed."""
     settings = Settings()
-    home = Path(os.environ.get("DAGSTER_HOME") or Path.cwd()).resolve()
-    places = Places(artifacts=settings.artifacts.resolve(), dagster=home / ".dagster")
+    places = Places(artifacts=settings.artifacts.resolve(), dagster=Path.cwd() / ".dagster")
     console = Console(width=None if os.isatty(1) else 150)
     try:
         Demo(console, settings, places, datetime.now(UTC)).run()

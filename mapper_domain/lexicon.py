@@ -50,7 +50,8 @@ class Concept(Value):
 class Lexicon(Value):
     """All concepts in file order, and the invented detectors sorted by name.
 
-    The same form may mean two labels only where descriptions tell the meanings apart.
+    The same form may mean two labels only where descriptions tell the meanings apart; at most one of them, the usual
+    meaning, goes without.
     """
 
     concepts: tuple[Concept, ...]
@@ -58,7 +59,7 @@ class Lexicon(Value):
 
     @cached_property
     def ambiguous(self) -> frozenset[str]:
-        """Normalised forms with several meanings: a lesson only together with their description."""
+        """Normalised forms with several meanings: where such a form is described, it teaches nothing without its words."""
         meanings: dict[str, set[str]] = defaultdict(set)
         for concept in self.concepts:
             for form in (*concept.forms, *concept.described):

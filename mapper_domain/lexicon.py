@@ -59,7 +59,7 @@ class Lexicon(Value):
 
     @cached_property
     def ambiguous(self) -> frozenset[str]:
-        """Normalised forms with several meanings: where such a form is described, it teaches nothing without its words."""
+        """Normalised forms with several meanings; a described one teaches nothing without its words."""
         meanings: dict[str, set[str]] = defaultdict(set)
         for concept in self.concepts:
             for form in (*concept.forms, *concept.described):

@@ -12,7 +12,6 @@ from demo.failure import DemoFailed
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _LINE = re.compile(r"- dagster - (?P<level>[A-Z]+) - \S+ - [0-9a-f-]{36} - (?P<rest>.*)")
 _EVENT = re.compile(r"(?:\d+ - )?(?P<step>\S+) - (?P<kind>[A-Z_]+) - (?P<text>.*)")
-_TOLD = {"STEP_START": "begins", "STEP_SUCCESS": "done", "STEP_FAILURE": "FAILED", "STEP_SKIPPED": "skipped"}
 
 
 def readable(line: str) -> str | None:
@@ -22,11 +21,13 @@ def readable(line: str) -> str | None:
         return None
     event = _EVENT.fullmatch(found["rest"].strip())
     if event is not None:
-        told = _TOLD.get(event["kind"])
-        if told is None:
-            return None
-        took = re.search(r"in ([0-9.]+m?s|[0-9.]+ ?\w+)\.?$", event["text"]) if told == "done" else None
-        return f"{event['step'].replace('__', '/')}: {told}" + (f" in {took[1]}" if took else "")
+        step, text = event["step"].replace("__", "/", 1), event["text"].rstrip(".").replace("'", "")
+        told = {
+            "ASSET_MATERIALIZATION": f"{step}: made",
+            "ASSET_CHECK_EVALUATION": text,
+            "STEP_FAILURE": f"{step}: FAILED",
+        }
+        return told.get(event["kind"])
     return None if found["level"] == "DEBUG" else found["rest"].replace("__", "/", 1).strip()
 
 

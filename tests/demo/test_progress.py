@@ -10,8 +10,12 @@ TOLD = f"2026-11-23 06:50:00 +0000 - dagster - INFO - retrain_job - {RUN} - "
 @pytest.mark.parametrize(
     ("line", "shown"),
     [
-        (f"{STEP}STEP_START - Started.", "training/dataset: begins"),
-        (f"{STEP}STEP_SUCCESS - Finished execution of step in 3.26s.", "training/dataset: done in 3.26s"),
+        (f"{STEP}STEP_START - Started.", None),
+        (f"{STEP}ASSET_MATERIALIZATION - Materialized value training dataset.", "training/dataset: made"),
+        (
+            f"{STEP}ASSET_CHECK_EVALUATION - Asset check 'balanced' on 'training/dataset' did not pass.",
+            "Asset check balanced on training/dataset did not pass",
+        ),
         (f"{STEP}STEP_FAILURE - It broke.", "training/dataset: FAILED"),
         (f"{STEP}LOADED_INPUT - Loaded.", None),
         (f"{TOLD}training__lora_adapter - step 5/40", "training/lora_adapter - step 5/40"),

@@ -1,3 +1,5 @@
+import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -206,3 +208,18 @@ def test_payload_that_cannot_work_is_refused_with_its_reason(document: dict[str,
 )
 def test_verdict_is_the_first_word_where_nothing_continues_it(text: str, labels: tuple[str, ...] | None) -> None:
     assert Verdict(positive=("unsafe",), negative=("safe",), codes=",").read(text) == labels
+
+
+def test_the_guides_example_gives_the_findings_it_names() -> None:
+    guide = (ROOT / "docs" / "catalogue" / "native-answers.md").read_text(encoding="utf-8")
+    declared, answer = (re.search(rf"```{kind}\n(.*?)```", guide, re.DOTALL) for kind in ("yaml", "json"))
+    assert declared is not None
+    assert answer is not None
+    payload = Payload.model_validate(yaml.safe_load(declared[1])["payload"])
+    found = findings(json.loads(answer[1]), payload)
+    assert [(finding.label, finding.score) for finding in found] == [
+        ("violence", 0.91),
+        ("answer", pytest.approx(0.8)),
+        ("hate", None),
+        ("leak", None),
+    ]

@@ -124,7 +124,7 @@ class Mapper:
         if logprobs is not None:
             probabilities = temper(logprobs, serving.trust.temperature)
             answer = ladder.decide(rule, probabilities, trust=serving.trust, threshold=threshold)
-            if answer.route != "model":
+            if answer.route == "rules" or answer.guess is not None:
                 self._metrics.count("mapper_fallbacks_total", "low-confidence")
             return answer, True
         answer = ladder.decide(rule, None, trust=serving.trust, threshold=threshold)
@@ -157,6 +157,8 @@ class Mapper:
             except EngineError as error:
                 reason = _reason(error)
                 self._metrics.count("mapper_model_calls_total", reason)
+                if reason != "error":
+                    break
             else:
                 self._metrics.count("mapper_model_calls_total", "answered")
                 return dict(logprobs)

@@ -161,6 +161,13 @@ class Outbox:
         failing = bool(self.problem) and time.monotonic() - self._failed_at < FAILURE_SECONDS
         return not self._closed and not failing and self._pending < self._max_rows
 
+    def durability(self) -> tuple[str, int]:
+        """Journal mode and `synchronous` level of the writer's connection: `("wal", 2)` syncs every commit."""
+        mode, level = (
+            self._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")
+        )
+        return str(mode), int(level)
+
     async def append(self, rows: Sequence[Row]) -> None:
         """Return when all rows are durable, in one transaction.
 

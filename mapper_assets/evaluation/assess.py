@@ -13,6 +13,7 @@ from mapper_assets.evaluation.scores import (
     Agreement,
     GoldenSet,
     Inputs,
+    Refusals,
     RuleEvidence,
     Scores,
     Validity,
@@ -35,6 +36,7 @@ def assess(
     calibration: Calibration,
     rules: Mapping[Match, RuleEvidence],
     validity: Validity,
+    refused: Refusals,
     logprobs: LogProbs,
     files: Mapping[str, str],
 ) -> Scores:
@@ -58,6 +60,7 @@ def assess(
         rules=rules,
         validity=validity,
         agreement=agreement(answers),
+        nonsense=refused,
         reliability={
             f"mapper, {GATED}": reliability_bins(points(_of(mapper, GROUPS[GATED]))),
             "mapper, unseen": reliability_bins(points(unseen)),

@@ -14,6 +14,7 @@ from mapper_assets.evaluation.ask import Scorer, Timing, ask
 from mapper_assets.evaluation.assess import assess
 from mapper_assets.evaluation.exam import Exam, prepare
 from mapper_assets.evaluation.figures import draw as draw_figures
+from mapper_assets.evaluation.nonsense import held, invent, refusals
 from mapper_assets.evaluation.predict import candidates, examine, held_out, mapper_answers, outcomes
 from mapper_assets.evaluation.rivals import Rival, examples, train
 from mapper_assets.evaluation.sampling import BUDGETS, draw
@@ -87,11 +88,13 @@ def evaluate(
         calls: how many distinct questions may be put to the model.
     """
     examined = examine(exam.cases, exam.known, exam.catalog)
-    sample = draw(candidates(examined), calls, inputs.seed)
-    log(f"{len(examined)} golden cases are scored; the model is asked {len(sample.questions)} questions.")
-    asked = ask(scorer, sample.questions, log)
+    invented = invent(inputs.seed, calls)
+    sample = draw(candidates(examined), calls - len(invented), inputs.seed)
+    questions = list(dict.fromkeys((*sample.questions, *(n.question for n in invented))))
+    log(f"{len(examined)} golden cases are scored; the model is asked {len(questions)} questions.")
+    asked = ask(scorer, questions, log)
 
-    calibration = calibrate(held_out(examined, asked.logprobs))
+    calibration = calibrate([*held_out(examined, asked.logprobs), *held(invented, asked.logprobs)])
     fired = (*firings(exam.catalog, exam.folds), *spelling_firings(RuleMapper(exam.known), exam.cases))
     reported = trust(calibration.fit.shipped, reliability(fired, without=exam.held_out))
     answers = mapper_answers(examined, asked.logprobs, sample.weights, calibration, reported)
@@ -114,6 +117,7 @@ def evaluate(
         validity=check(
             ((a.examined.case.detector, a.answer) for a in answers), exam.schema, exam.catalog.taxonomy.names
         ),
+        refused=refusals(invented, exam.known, asked.logprobs, calibration, reported),
         logprobs=asked.logprobs,
         files={name: sha256_text(text) for name, text in texts.items()},
     )

@@ -94,6 +94,13 @@ class Agreement(Value):
     disagreed: int
 
 
+class Refusals(Value):
+    """Labels without a meaning, and how many of them the mapper refused to map."""
+
+    asked: int
+    refused: int
+
+
 class Validity(Value):
     """Answers made into canonical events and checked against the published JSON Schema."""
 
@@ -148,6 +155,7 @@ class Scores(Value):
     rules: Mapping[Match, RuleEvidence]
     validity: Validity
     agreement: Agreement
+    nonsense: Refusals = Refusals(asked=0, refused=0)
     reliability: Mapping[str, tuple[Bin, ...]]
     risk_coverage: tuple[RiskPoint, ...]
     confusion: Mapping[str, Mapping[str, float]]

@@ -109,6 +109,9 @@ def _calibration(scores: Scores) -> Iterator[str]:
     for match, found in scores.rules.items():
         yield f"| {match.value} | {found.fired} | {found.right:.1f} | {found.reliability:.3f} |"
     yield ""
+    refused = scores.nonsense
+    if refused.asked:
+        yield f"Of {refused.asked} labels without a meaning, the mapper refused {refused.refused}."
     asked, disagreed = scores.agreement.asked, scores.agreement.disagreed
     yield (
         f"Of {asked} reviewed mappings the model was asked about, it preferred another label for {disagreed}. "

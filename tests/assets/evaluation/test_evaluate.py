@@ -80,6 +80,10 @@ def test_disputes_with_reviewed_mappings_are_counted(result: Evaluation) -> None
     assert (agreement.asked, agreement.disagreed) == (7, 3)
 
 
+def test_labels_without_a_meaning_are_refused(result: Evaluation) -> None:
+    assert (result.scores.nonsense.asked, result.scores.nonsense.refused) == (10, 10)
+
+
 def test_every_question_is_put_once(exam: Exam, scorer: TableScorer, rivals: dict[str, Rival], inputs: Inputs) -> None:
     found = evaluate(exam, scorer, rivals, inputs=inputs, calls=100, log=[].append)
     assert len(scorer.asked) == len(set(scorer.asked)) == found.scores.model_calls == found.timing.questions

@@ -5,10 +5,14 @@ A materialisation is a claim about a file, not the file: whoever uses a recorded
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
 from mapper_domain.errors import MapperError
+
+Described = dg.MetadataValue[Any] | int | float | str
+"""A metadata value as assets give it."""
 
 SHA256 = "sha256"
 """Metadata key under which every asset records the hash its artefact is named by."""

@@ -1,5 +1,6 @@
 """Resources: what assets are given rather than look up. Thin shells; the plain functions never see Dagster."""
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -77,8 +78,10 @@ class Scripts(dg.ConfigurableResource[None]):
             Failure: when it ended without one; its last lines in the log say why.
         """
         command = [sys.executable, "-m", module]
+        # Idle threads sleep instead of spinning: beside anything else that computes, spinning is many times slower.
+        env = {"OMP_WAIT_POLICY": "passive", **os.environ}
         try:
-            done = dg.PipesSubprocessClient().run(context=context, command=command, extras=dict(extras))
+            done = dg.PipesSubprocessClient().run(context=context, command=command, extras=dict(extras), env=env)
             messages = done.get_custom_messages()
         except DagsterPipesExecutionError as error:
             raise dg.Failure(description=f"{module} failed: see its last lines in the log. {error}") from None

@@ -1,6 +1,7 @@
 """The evaluation of the adapter and of the whole mapper on the golden set. Judging it is for the gates."""
 
 import dagster as dg
+from pydantic import JsonValue
 
 from mapper_assets.assets.config import detectors, frameworks, golden_set, taxonomy
 from mapper_assets.assets.training import DATASET, LORA_ADAPTER, TRAINING_POOL
@@ -9,7 +10,7 @@ from mapper_assets.deployment.release import read_scores
 from mapper_assets.evaluation.scores import ADAPTER, GATED, MAPPER, SPLITS, SUMMARY, SYSTEMS, Scores
 from mapper_assets.failures import told_plainly
 from mapper_assets.gates import Gates, judge
-from mapper_assets.provenance import SHA256, existing, recorded_sha256
+from mapper_assets.provenance import SHA256, Described, existing, recorded_sha256
 from mapper_assets.resources import Artifacts, Recipe, Scripts, Sources
 from mapper_domain.layout import Layout
 
@@ -33,7 +34,7 @@ def golden_set_evaluation(
     with told_plainly():
         adapter = recorded_sha256(context.instance, LORA_ADAPTER)
         existing(artifacts.layout.adapter(adapter), LORA_ADAPTER)
-    extras = {
+    extras: dict[str, JsonValue] = {
         "artifacts": artifacts.root,
         "root": sources.root,
         "adapter": adapter,
@@ -46,7 +47,7 @@ def golden_set_evaluation(
     )
 
 
-def evaluation_metadata(layout: Layout, sha256: str) -> dict[str, object]:
+def evaluation_metadata(layout: Layout, sha256: str) -> dict[str, Described]:
     """Headline numbers to be plotted, tables and pictures to be read."""
     from mapper_assets.pictures import inline
 

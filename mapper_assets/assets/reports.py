@@ -10,7 +10,7 @@ from mapper_assets.assets.config import frameworks
 from mapper_assets.assets.serving import EVENT_MANIFEST
 from mapper_assets.failures import told_plainly
 from mapper_assets.partitions import parse_key
-from mapper_assets.provenance import SHA256
+from mapper_assets.provenance import SHA256, Described
 from mapper_assets.resources import Artifacts, Sources
 from mapper_domain.catalog import load
 from mapper_domain.release import canonical, sha256_text
@@ -74,7 +74,7 @@ def compliance_report(partitions: dg.MultiPartitionsDefinition) -> dg.AssetsDefi
     return asset
 
 
-def coverage_metadata(coverage: "Coverage") -> dict[str, object]:
+def coverage_metadata(coverage: "Coverage") -> dict[str, Described]:
     """Events by detector in total, and a table of editions by how many of their controls are in which state."""
     rows = []
     for framework in coverage.frameworks:
@@ -90,7 +90,7 @@ def coverage_metadata(coverage: "Coverage") -> dict[str, object]:
     }
 
 
-def report_metadata(result: "BundleResult") -> Mapping[str, object]:
+def report_metadata(result: "BundleResult") -> dict[str, Described]:
     """Where the report is, what it says of itself, and the hashes it can be checked by."""
     manifest = result.manifest
     return {

@@ -9,7 +9,7 @@ import dagster as dg
 from mapper_assets.assets.deployment import DEPLOYED_MODEL_VERSION
 from mapper_assets.failures import told_plainly
 from mapper_assets.partitions import parse_key
-from mapper_assets.provenance import SHA256
+from mapper_assets.provenance import SHA256, Described
 from mapper_assets.resources import Artifacts
 from mapper_assets.sensors.arrivals import fingerprint
 
@@ -48,7 +48,7 @@ def event_manifest(partitions: dg.MultiPartitionsDefinition) -> dg.AssetsDefinit
             partition = parse_key(context.partition_key)
             arrivals = fingerprint(artifacts.layout, partition)
             manifest = build_manifest(artifacts.layout, partition.tenant, partition.day.isoformat())
-        metadata = {
+        metadata: dict[str, Described] = {
             SHA256: manifest.data_version,
             ARRIVALS: arrivals,
             "dagster/partition_row_count": manifest.rows,

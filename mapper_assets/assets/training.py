@@ -10,7 +10,7 @@ import dagster as dg
 from mapper_assets.assets.config import detectors, golden_set, taxonomy
 from mapper_assets.automation import on_data_change
 from mapper_assets.failures import told_plainly
-from mapper_assets.provenance import SHA256, existing, recorded_sha256
+from mapper_assets.provenance import SHA256, Described, existing, recorded_sha256
 from mapper_assets.resources import Artifacts, Recipe, Scripts, Sources
 from mapper_domain.catalog import load
 from mapper_domain.layout import Layout
@@ -110,7 +110,7 @@ def _wanted(artifacts: Artifacts, recipe: Recipe, dataset_sha256: str) -> "Train
     )
 
 
-def dataset_metadata(by_label: Mapping[str, int], rows: int) -> dict[str, object]:
+def dataset_metadata(by_label: Mapping[str, int], rows: int) -> dict[str, Described]:
     """How many rows there are, and a table of rows and labels by category."""
     categories = Counter({label.split(".", 1)[0]: 0 for label in by_label})
     for label, count in by_label.items():
@@ -127,7 +127,7 @@ def dataset_metadata(by_label: Mapping[str, int], rows: int) -> dict[str, object
     }
 
 
-def adapter_metadata(made: "Training", layout: Layout) -> dict[str, object]:
+def adapter_metadata(made: "Training", layout: Layout) -> dict[str, Described]:
     """What made the adapter, and how its loss fell."""
     from mapper_assets.pictures import inline, loss_curve
 

@@ -9,7 +9,6 @@ from mapper_assets.assets.reports import BUNDLE, COMPLIANCE_REPORT, FRAMEWORK_CO
 from mapper_assets.assets.serving import EVENT_MANIFEST
 from mapper_assets.checks.results import found, or_fails
 from mapper_assets.provenance import SHA256, NotMaterialised, recorded
-from mapper_domain.errors import EvidenceIncomplete
 from mapper_domain.release import sha256_file
 
 if TYPE_CHECKING:
@@ -19,15 +18,15 @@ STAMPS = ("Taxonomy", "Frameworks and mapping set", "Release", "Detector mapping
 """Kinds of version every report with events must name."""
 
 
-def bundle_of(context: dg.AssetCheckExecutionContext) -> Path:
-    """Folder of the report this check's partition was last materialised to.
+def bundle_of(instance: dg.DagsterInstance, partition: str) -> Path:
+    """Folder of the report a partition was last materialised to.
 
     Raises:
         NotMaterialised: when there is none.
     """
-    folder = recorded(context.instance, COMPLIANCE_REPORT, context.partition_key).get(BUNDLE)
+    folder = recorded(instance, COMPLIANCE_REPORT, partition).get(BUNDLE)
     if not isinstance(folder, str):
-        raise NotMaterialised(f"There is no report of {context.partition_key}; materialise it first.")
+        raise NotMaterialised(f"There is no report of {partition}; materialise it first.")
     return Path(folder)
 
 
@@ -51,6 +50,19 @@ def version_problems(manifest: "BundleManifest") -> list[str]:
     unnamed = {use.kind for use in manifest.versions if not use.value}
     missing = [stamp for stamp in STAMPS if stamp not in {use.kind for use in manifest.versions} - unnamed]
     return [f"{stamp}: no version is named, or not for every event." for stamp in missing]
+
+
+def hash_problems(folder: Path, manifest_sha256: object) -> list[str]:
+    """What of a bundle is not what was recorded.
+
+    Raises:
+        EvidenceIncomplete: naming the files that are missing or altered.
+    """
+    from mapper_assets.reporting.bundle import MANIFEST, verify
+
+    verify(folder)
+    same = sha256_file(folder / MANIFEST) == manifest_sha256
+    return [] if same else [f"{folder / MANIFEST} is not the manifest that was recorded."]
 
 
 def checks(partitions: dg.MultiPartitionsDefinition) -> list[dg.AssetChecksDefinition]:
@@ -77,7 +89,7 @@ def checks(partitions: dg.MultiPartitionsDefinition) -> list[dg.AssetChecksDefin
         """Received = accepted + rejected, and every accepted event is in the report."""
         from mapper_assets.reporting.bundle import verify
 
-        manifest = verify(bundle_of(context))
+        manifest = verify(bundle_of(context.instance, context.partition_key))
         return found(reconciliation_problems(manifest), {"events": manifest.counts.events})
 
     @dg.asset_check(asset=COMPLIANCE_REPORT, name="versions_present", blocking=True, partitions_def=partitions)
@@ -86,20 +98,15 @@ def checks(partitions: dg.MultiPartitionsDefinition) -> list[dg.AssetChecksDefin
         """Taxonomy, frameworks, release, catalogue and prompt versions are named."""
         from mapper_assets.reporting.bundle import verify
 
-        manifest = verify(bundle_of(context))
+        manifest = verify(bundle_of(context.instance, context.partition_key))
         return found(version_problems(manifest), {"versions": len(manifest.versions)})
 
     @dg.asset_check(asset=COMPLIANCE_REPORT, name="sha_recorded", blocking=True, partitions_def=partitions)
     @or_fails
     def sha_recorded(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         """Every file has its recorded SHA-256, and the manifest the one in the asset's metadata."""
-        from mapper_assets.reporting.bundle import MANIFEST, verify
-
-        folder = bundle_of(context)
-        files = verify(folder).files
+        folder = bundle_of(context.instance, context.partition_key)
         written = recorded(context.instance, COMPLIANCE_REPORT, context.partition_key).get(SHA256)
-        if sha256_file(folder / MANIFEST) != written:
-            raise EvidenceIncomplete(f"{folder / MANIFEST} is not the manifest that was recorded.")
-        return found([], {"files": len(files)})
+        return found(hash_problems(folder, written))
 
     return [sound, counts_every_event, reconciles, versions_present, sha_recorded]

@@ -28,6 +28,7 @@ class Outcome(Value):
         relation: `any`, one of them is enough; `all`, every one is wanted.
         predicted: answered labels, primary first; `OTHER.Unknown` is an answer like any other here.
         confidence: as answered, 0..1.
+        stratum: cases of a detector that stand for each other where only a sample was asked.
         weight: how many cases of the golden set this one stands for, where only a sample was asked.
     """
 
@@ -39,6 +40,7 @@ class Outcome(Value):
     relation: Relation = "any"
     predicted: tuple[str, ...] = Field(min_length=1)
     confidence: float = Field(ge=0.0, le=1.0)
+    stratum: str = ""
     weight: float = Field(default=1.0, gt=0.0)
 
     @property
@@ -187,15 +189,16 @@ def difference(ours: Sequence[Outcome], theirs: Sequence[Outcome], *, seed: int)
     return Difference(f1=macro_mean(gains), interval=bootstrap(gains, seed=seed), cases=len(both))
 
 
-def _units(outcomes: Iterable[Outcome], values: Mapping[str, float] | None = None) -> dict[str, list[Unit]]:
-    """Units of each detector; `values` by case stand in for the set F1."""
-    groups: dict[str, list[Unit]] = {}
+def _units(outcomes: Iterable[Outcome], values: Mapping[str, float] | None = None) -> dict[str, list[list[Unit]]]:
+    """Units of each stratum of each detector; `values` by case stand in for the set F1."""
+    groups: dict[str, list[list[Unit]]] = {}
     for detector, group in _grouped(outcomes).items():
-        units: defaultdict[str, Unit] = defaultdict(lambda: EMPTY)
+        strata: defaultdict[str, defaultdict[str, Unit]] = defaultdict(lambda: defaultdict(lambda: EMPTY))
         for outcome in group:
             value = outcome.f1 if values is None else values[outcome.case]
+            units = strata[outcome.stratum]
             units[outcome.unit] = units[outcome.unit].plus(value, outcome.weight)
-        groups[detector] = list(units.values())
+        groups[detector] = [list(units.values()) for units in strata.values()]
     return groups
 
 

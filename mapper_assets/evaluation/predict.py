@@ -48,6 +48,11 @@ class Examined(NamedTuple):
         return self.rule is not None and self.rule.match in AUDITED
 
     @property
+    def stratum(self) -> str:
+        """Cases of a detector that stand for each other where only some are asked."""
+        return f"{self.case.split}/{'audited' if self.audited else 'open'}"
+
+    @property
     def key(self) -> str | None:
         """What the case is held out by: its detector, its label, or nothing."""
         if self.case.split == "unseen_detector":
@@ -94,7 +99,7 @@ def candidates(examined: Sequence[Examined]) -> list[Candidate]:
             case=e.case.id,
             question=e.question,
             group="audited" if e.audited else e.case.split,
-            stratum=f"{'audited' if e.audited else 'open'}/{e.case.split}/{e.case.detector}",
+            stratum=f"{e.case.detector}/{e.stratum}",
         )
         for e in examined
     ]
@@ -179,5 +184,6 @@ def _outcome(examined: Examined, predicted: tuple[str, ...], confidence: float, 
         relation=case.relation,
         predicted=predicted,
         confidence=min(1.0, max(0.0, confidence)),
+        stratum=examined.stratum,
         weight=weight,
     )

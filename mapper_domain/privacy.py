@@ -18,6 +18,9 @@ MAX_BLANKS = 5
 
 _LABEL_SHAPE = re.compile(r"[A-Za-z][A-Za-z0-9 _\-./:&()]*")
 _NAME_SHAPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+/-]{0,63}")
+_VERSION_SHAPE = re.compile(
+    r"v?\d+(?:[.\-_+]?(?:\d+|a|b|rc|alpha|beta|pre|preview|dev|post|final|ga|stable|latest))*", re.IGNORECASE
+)
 _UUID = re.compile(r"(?:urn:uuid:)?[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _REFERENCE = re.compile(r"(?:s3|gs|az|https|urn):[A-Za-z0-9._~/:-]{1,240}")
 _DATE = re.compile(r"(?<!\d)20\d{2}[-.]?[01]\d[-.]?[0-3]\d(?!\d)")
@@ -90,8 +93,13 @@ def may_store(label: str, detector: Detector | None, known_words: Collection[str
 
 
 def is_name(text: str) -> bool:
-    """Whether a text is fit to be stored as a detector's name or version: short, no blanks, not private."""
+    """Whether a text is fit to be stored as a detector's name: short, no blanks, not private."""
     return _NAME_SHAPE.fullmatch(text) is not None and not looks_private(text)
+
+
+def is_version(text: str) -> bool:
+    """Whether a text is a version number, as `2.2.363`, `v1` or `1.0.0-rc.2`, and so fit to be stored."""
+    return len(text) <= 64 and _VERSION_SHAPE.fullmatch(text) is not None and not looks_private(text)
 
 
 def is_reference(text: str) -> bool:

@@ -54,7 +54,7 @@ def create_app(
         app.include_router(routes)
     app.add_middleware(Observe)
     app.add_exception_handler(HTTPException, _plain_problem)
-    openapi.install(app)
+    openapi.install(app, health.Alive, health.Readiness, version.VersionInfo)
     return app
 
 

@@ -19,7 +19,7 @@ from pydantic import (
 
 from mapper_domain.detectors import Detector
 from mapper_domain.events import CanonicalEvent, Environment
-from mapper_domain.privacy import is_name, is_reference
+from mapper_domain.privacy import is_name, is_reference, is_version
 from mapper_domain.verdicts import MAX_LABEL
 from mapper_serving.problems import Code, FieldProblem, ProblemDocument, Refusal, invalid_request
 from mapper_serving.settings import Settings
@@ -94,8 +94,8 @@ class MapRequest(Closed):
     @classmethod
     def _is_a_version(cls, text: str, info: ValidationInfo) -> str:
         detector = _limits(info).detectors.get(info.data.get("detector", ""))
-        if text and (detector is None or text != detector.version) and not is_name(text):
-            raise ValueError("must be a version: letters, digits and . _ - + /")
+        if text and (detector is None or text != detector.version) and not is_version(text):
+            raise ValueError("must be a version number, as 2.2.363 or 1.0.0-rc.2, or the version in its YAML")
         return text
 
     @field_validator("occurred_at")

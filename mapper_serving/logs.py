@@ -11,6 +11,13 @@ import structlog
 Event = MutableMapping[str, Any]
 
 
+class _ToStderr(logging.Handler):
+    """Writes to standard error as it is at that moment, so that whoever redirects it gets everything."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        sys.stderr.write(self.format(record) + "\n")
+
+
 def configure(level: str) -> None:
     """Send structlog and the standard library's loggers (uvicorn's too) to standard error as JSON lines."""
     shared: list[structlog.typing.Processor] = [
@@ -22,10 +29,10 @@ def configure(level: str) -> None:
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _ToStderr()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

@@ -47,13 +47,15 @@ def problems(*codes: Code) -> dict[int | str, dict[str, Any]]:
     return found
 
 
-def install(app: FastAPI) -> None:
-    """Let the application publish the document with the schemas its routes refer to."""
+def install(app: FastAPI, *models: type[BaseModel]) -> None:
+    """Let the application publish the document with the schemas its routes refer to, these models among them."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
             made = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
-            _, schemas = models_json_schema([(model, "validation") for model in _PUBLISHED], ref_template=_REF)
+            _, schemas = models_json_schema(
+                [(model, "validation") for model in (*_PUBLISHED, *models)], ref_template=_REF
+            )
             components = made.setdefault("components", {})
             components["schemas"] = {**components.get("schemas", {}), **schemas["$defs"]}
             components["securitySchemes"] = _SECURITY

@@ -1,5 +1,6 @@
 """The real catalogue, parsed once, and an application in rules mode."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from mapper_serving import logs
 from mapper_serving.state import Serving, rules_only
 
 logs.configure("warning")
+logging.getLogger("httpx2").setLevel("WARNING")  # the test client, which logs the URLs it asks for
 
 
 @pytest.fixture(scope="session")

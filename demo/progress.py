@@ -10,6 +10,9 @@ from pathlib import Path
 from demo.failure import DemoFailed
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+FAILED = "FAILED"
+NOT_PASSED = "did not pass"
+_SKIPPED = "Dependencies for step"
 _LINE = re.compile(r"- dagster - (?P<level>[A-Z]+) - \S+ - [0-9a-f-]{36} - (?P<rest>.*)")
 _EVENT = re.compile(r"(?:\d+ - )?(?P<step>\S+) - (?P<kind>[A-Z_]+) - (?P<text>.*)")
 
@@ -28,7 +31,7 @@ def readable(line: str) -> str | None:
             "STEP_FAILURE": f"{step}: FAILED",
         }
         return told.get(event["kind"])
-    return None if found["level"] == "DEBUG" else found["rest"].replace("__", "/", 1).strip()
+    return None if found["level"] == "DEBUG" or _SKIPPED in line else found["rest"].replace("__", "/", 1).strip()
 
 
 def run_jobs(arguments: Sequence[str], settings: Mapping[str, str], log: Path, say: Callable[[str], None]) -> None:
@@ -39,6 +42,7 @@ def run_jobs(arguments: Sequence[str], settings: Mapping[str, str], log: Path, s
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-u", "-m", "demo.jobs", *arguments]
+    reasons = []
     with (
         log.open("a", encoding="utf-8") as stream,
         subprocess.Popen(
@@ -49,5 +53,8 @@ def run_jobs(arguments: Sequence[str], settings: Mapping[str, str], log: Path, s
             stream.write(_COLOUR.sub("", line))
             if (shown := readable(line)) is not None:
                 say(shown)
+                if shown.endswith(FAILED) or NOT_PASSED in shown:
+                    reasons.append(shown)
     if process.returncode:
-        raise DemoFailed(f"{arguments[0]} failed; see {log} and the Dagster UI (`make dev`).")
+        why = "".join(f"\n- {reason}" for reason in reasons)
+        raise DemoFailed(f"{arguments[0]} did not finish; see {log} and the Dagster UI (`make dev`).{why}")

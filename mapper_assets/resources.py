@@ -7,11 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import yaml
 from dagster._core.errors import DagsterPipesExecutionError
 from pydantic import JsonValue
 
+from mapper_assets.gates import Gates
 from mapper_assets.settings import Settings
+from mapper_domain.errors import MapperError
 from mapper_domain.layout import Layout
+
+
+class InvalidGates(MapperError):
+    """The file of gate thresholds cannot be used."""
 
 
 class Artifacts(dg.ConfigurableResource[None]):
@@ -65,6 +72,30 @@ class Recipe(dg.ConfigurableResource[None]):
     promoted_by: str
 
 
+class Thresholds(dg.ConfigurableResource[None]):
+    """What an evaluation must reach. Read when it is asked for, so that raising a gate needs no restart.
+
+    Attributes:
+        file: YAML file with thresholds that differ from the defaults; empty for the defaults.
+    """
+
+    file: str = ""
+
+    @property
+    def gates(self) -> Gates:
+        """The thresholds.
+
+        Raises:
+            InvalidGates: naming what in the file is not a threshold.
+        """
+        if not self.file:
+            return Gates()
+        try:
+            return Gates.model_validate(yaml.safe_load(Path(self.file).read_text()))
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            raise InvalidGates(f"{self.file} cannot be read as thresholds: {error}") from error
+
+
 class Scripts(dg.ConfigurableResource[None]):
     """Runs a module as a subprocess that reports through Dagster Pipes.
 
@@ -101,5 +132,6 @@ def default_resources(settings: Settings) -> dict[str, object]:
             seed=settings.seed,
             promoted_by=settings.promoted_by,
         ),
+        "thresholds": Thresholds(file=str(settings.gates.resolve()) if settings.gates else ""),
         "scripts": Scripts(),
     }

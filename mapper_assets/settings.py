@@ -22,6 +22,7 @@ class Settings(BaseSettings):
         partitions_start: first reportable UTC day. Fixed on purpose: a moving start would break re-runs of old days.
             Tenants times days must stay below 100,000 for the UI to remain usable.
         seed: seed of dataset sampling and training. The split of held-out labels does not depend on it.
+        gates: YAML file with thresholds that differ from the defaults of `mapper_assets.gates`, by their names.
         promoted_by: who the promotions log names when automation or a job promotes.
         poll_seconds: how often the sensors look.
     """
@@ -35,6 +36,7 @@ class Settings(BaseSettings):
     automation: bool = False
     partitions_start: date = date(2026, 9, 1)
     seed: int = 2026
+    gates: Path | None = None
     promoted_by: str = "automation"
     poll_seconds: int = Field(default=10, ge=1)
 

@@ -6,9 +6,8 @@ from mapper_assets.assets.evaluation import GOLDEN_SET_EVALUATION
 from mapper_assets.automation import on_data_change
 from mapper_assets.deployment.release import Outcome, assemble, named, promote
 from mapper_assets.failures import told_plainly
-from mapper_assets.gates import Gates
 from mapper_assets.provenance import SHA256, recorded_sha256
-from mapper_assets.resources import Artifacts, Recipe, Sources
+from mapper_assets.resources import Artifacts, Recipe, Sources, Thresholds
 from mapper_domain.layout import Layout
 
 DEPLOYED_MODEL_VERSION = dg.AssetKey(["deployment", "deployed_model_version"])
@@ -41,11 +40,17 @@ class Promote(dg.Config):
     automation_condition=on_data_change(retry=False),
 )
 def deployed_model_version(
-    context: dg.AssetExecutionContext, config: Promote, artifacts: Artifacts, sources: Sources, recipe: Recipe
+    context: dg.AssetExecutionContext,
+    config: Promote,
+    artifacts: Artifacts,
+    sources: Sources,
+    recipe: Recipe,
+    thresholds: Thresholds,
 ) -> dg.MaterializeResult[None]:
     """The release the service loads: judged once more here, because blocking checks guard one run only."""
-    layout, gates, latest = artifacts.layout, Gates(), config.release == LATEST
+    layout, latest = artifacts.layout, config.release == LATEST
     with told_plainly():
+        gates = thresholds.gates
         evaluation = recorded_sha256(context.instance, GOLDEN_SET_EVALUATION) if latest else ""
         release = assemble(layout, sources.path, evaluation, gates) if latest else named(layout, config.release)
         by = config.by or recipe.promoted_by

@@ -7,11 +7,11 @@ from mapper_assets.assets.config import detectors, frameworks, golden_set, taxon
 from mapper_assets.assets.training import DATASET, LORA_ADAPTER, TRAINING_POOL
 from mapper_assets.automation import on_data_change
 from mapper_assets.deployment.release import read_scores
-from mapper_assets.evaluation.scores import ADAPTER, GATED, MAPPER, SPLITS, SUMMARY, SYSTEMS, Scores
+from mapper_assets.evaluation.scores import ADAPTER, GATED, MAPPER, SPLITS, SUMMARY, Scores
 from mapper_assets.failures import told_plainly
 from mapper_assets.gates import Gates, judge
 from mapper_assets.provenance import SHA256, Described, existing, recorded_sha256
-from mapper_assets.resources import Artifacts, Recipe, Scripts, Sources
+from mapper_assets.resources import Artifacts, Recipe, Scripts, Sources, Thresholds
 from mapper_domain.layout import Layout
 
 GOLDEN_SET_EVALUATION = dg.AssetKey(["evaluation", "golden_set_evaluation"])
@@ -28,7 +28,12 @@ GOLDEN_SET_EVALUATION = dg.AssetKey(["evaluation", "golden_set_evaluation"])
     automation_condition=on_data_change(retry=True),
 )
 def golden_set_evaluation(
-    context: dg.AssetExecutionContext, scripts: Scripts, artifacts: Artifacts, sources: Sources, recipe: Recipe
+    context: dg.AssetExecutionContext,
+    scripts: Scripts,
+    artifacts: Artifacts,
+    sources: Sources,
+    recipe: Recipe,
+    thresholds: Thresholds,
 ) -> dg.MaterializeResult[None]:
     """How right the whole mapper, the adapter alone and three rivals are on seen and unseen labels and detectors."""
     with told_plainly():
@@ -43,11 +48,11 @@ def golden_set_evaluation(
     }
     sha256 = str(scripts.run(context, "mapper_assets.evaluation.evaluate", extras)[SHA256])
     return dg.MaterializeResult(
-        data_version=dg.DataVersion(sha256), metadata=evaluation_metadata(artifacts.layout, sha256)
+        data_version=dg.DataVersion(sha256), metadata=evaluation_metadata(artifacts.layout, sha256, thresholds.gates)
     )
 
 
-def evaluation_metadata(layout: Layout, sha256: str) -> dict[str, Described]:
+def evaluation_metadata(layout: Layout, sha256: str, gates: Gates) -> dict[str, Described]:
     """Headline numbers to be plotted, tables and pictures to be read."""
     from mapper_assets.pictures import inline
 
@@ -65,7 +70,7 @@ def evaluation_metadata(layout: Layout, sha256: str) -> dict[str, Described]:
         "folder": dg.MetadataValue.path(str(folder)),
         "adapter_sha256": scores.inputs.adapter_sha256,
         "model_calls": scores.model_calls,
-        "gates": dg.MetadataValue.md(gates_table(scores)),
+        "gates": dg.MetadataValue.md(gates_table(scores, gates)),
         "f1_by_detector": dg.MetadataValue.md(detectors_table(scores)),
         "summary": dg.MetadataValue.md((folder / SUMMARY).read_text()),
         **numbers,
@@ -73,19 +78,20 @@ def evaluation_metadata(layout: Layout, sha256: str) -> dict[str, Described]:
     }
 
 
-def gates_table(scores: Scores) -> str:
+def gates_table(scores: Scores, gates: Gates) -> str:
     """Every gate with what was measured, as Markdown."""
     rows = [
         f"| {'passed' if v.passed else '**failed**'} | {v.name} | {v.value:.4g} | {v.threshold:.4g} | {v.detail} |"
-        for v in judge(scores, Gates())
+        for v in judge(scores, gates)
     ]
     return "\n".join(("| | gate | value | threshold | |", "| --- | --- | ---: | ---: | --- |", *rows))
 
 
 def detectors_table(scores: Scores) -> str:
     """F1 of every detector by system and split, as Markdown; worst of the mapper's gated splits first."""
-    columns = [(system, split) for split in (GATED, *SPLITS) for system in SYSTEMS if split in scores.systems[system]]
-    columns = [(system, split) for system, split in columns if system in (MAPPER, ADAPTER)]
+    columns = [
+        (system, split) for split in (GATED, *SPLITS) for system in (MAPPER, ADAPTER) if split in scores.systems[system]
+    ]
     tables = {column: scores.systems[column[0]][column[1]].by_detector for column in columns}
     names = sorted({name for table in tables.values() for name in table})
     first = tables.get((MAPPER, GATED), {})

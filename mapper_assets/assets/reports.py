@@ -1,7 +1,6 @@
 """Reports of one tenant and UTC day. Nothing here runs by itself: the `event_arrivals` sensor asks for partitions."""
 
 from collections import Counter
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import dagster as dg

@@ -7,7 +7,7 @@ from mapper_assets.checks.results import or_fails
 from mapper_assets.deployment.release import read_scores
 from mapper_assets.gates import Gates, judge
 from mapper_assets.provenance import recorded_sha256
-from mapper_assets.resources import Artifacts
+from mapper_assets.resources import Artifacts, Thresholds
 
 
 def gate(name: str) -> dg.AssetChecksDefinition:
@@ -17,9 +17,11 @@ def gate(name: str) -> dg.AssetChecksDefinition:
         asset=GOLDEN_SET_EVALUATION, name=name, blocking=True, description="A gate of the release, on the whole mapper."
     )
     @or_fails
-    def check(context: dg.AssetCheckExecutionContext, artifacts: Artifacts) -> dg.AssetCheckResult:
+    def check(
+        context: dg.AssetCheckExecutionContext, artifacts: Artifacts, thresholds: Thresholds
+    ) -> dg.AssetCheckResult:
         sha256 = recorded_sha256(context.instance, GOLDEN_SET_EVALUATION)
-        verdicts = judge(read_scores(artifacts.layout.evaluation(sha256)), Gates())
+        verdicts = judge(read_scores(artifacts.layout.evaluation(sha256)), thresholds.gates)
         verdict = next(verdict for verdict in verdicts if verdict.name == name)
         return dg.AssetCheckResult(
             passed=verdict.passed,

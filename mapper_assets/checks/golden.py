@@ -9,8 +9,7 @@ import dagster as dg
 from mapper_assets.assets.config import key_of
 from mapper_assets.catalogue import Group
 from mapper_assets.checks.results import found, or_fails
-from mapper_assets.gates import Gates
-from mapper_assets.resources import Sources
+from mapper_assets.resources import Sources, Thresholds
 from mapper_domain.catalog import load
 
 if TYPE_CHECKING:
@@ -58,12 +57,12 @@ def valid(sources: Sources) -> dg.AssetCheckResult:
 
 @dg.asset_check(asset=GOLDEN_SET, name="cases_per_detector", blocking=True)
 @or_fails
-def cases_per_detector(sources: Sources) -> dg.AssetCheckResult:
+def cases_per_detector(sources: Sources, thresholds: Thresholds) -> dg.AssetCheckResult:
     """At least 100 cases of every detector; fewer only where its vocabulary and spellings give no more."""
     from mapper_assets.training.golden import generate, read
     from mapper_assets.training.splits import plan
 
-    catalog, wanted = load(sources.path), Gates().golden_cases_per_detector
+    catalog, wanted = load(sources.path), thresholds.gates.golden_cases_per_detector
     counts = Counter(case.detector for case in read(sources.golden))
     possible = {detector.name: 0 for detector in catalog.detectors}
     possible |= Counter(case.detector for case in generate(catalog, plan(catalog)))
@@ -73,14 +72,14 @@ def cases_per_detector(sources: Sources) -> dg.AssetCheckResult:
 
 @dg.asset_check(asset=GOLDEN_SET, name="category_coverage", blocking=True)
 @or_fails
-def category_coverage(sources: Sources) -> dg.AssetCheckResult:
+def category_coverage(sources: Sources, thresholds: Thresholds) -> dg.AssetCheckResult:
     """The cases expect labels of at least 80 % of the taxonomy's categories."""
     from mapper_assets.training.golden import read
 
     categories = load(sources.path).taxonomy.categories
     covered = {label.split(".", 1)[0] for case in read(sources.golden) for label in case.expected}
     missing = [category for category in categories if category not in covered]
-    share, wanted = 1 - len(missing) / len(categories), Gates().category_coverage
+    share, wanted = 1 - len(missing) / len(categories), thresholds.gates.category_coverage
     problems = [f"No case expects {', '.join(missing)}."] if share < wanted else []
     return found(problems, {"share": share, "threshold": wanted})
 

@@ -26,7 +26,7 @@ from mapper_domain.release import BaseModelRef, sha256_file, sha256_text
 from mapper_domain.resampling import Interval
 from mapper_domain.scoring import Score
 
-REPOSITORY = Path(__file__).parents[3]
+REPOSITORY = Path(__file__).parents[2]
 BASE = "smollm2-135m-instruct"
 
 

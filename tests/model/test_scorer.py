@@ -94,12 +94,22 @@ def test_probabilities_of_all_labels_add_up_to_one(base_model: Path, catalog: Ca
         assert math.fsum(map(math.exp, scores.values())) == pytest.approx(1.0, abs=1e-5)
 
 
-def test_each_question_is_scored_as_if_it_were_alone(base_model: Path) -> None:
+def test_each_question_is_scored_as_if_it_were_alone_whatever_it_shares_with_others(base_model: Path) -> None:
     scorer = LabelScorer.load(base_model, None, LABELS)
-    other = prompt.instruction("presidio", "EMAIL_ADDRESS")
-    together = scorer.score([other, QUESTION])
-    assert together == [scorer.score([other])[0], scorer.score([QUESTION])[0]]
-    assert together[0] != together[1]
+    questions = [
+        QUESTION,
+        prompt.instruction("presidio", "EMAIL_ADDRESS"),
+        prompt.instruction("openai-moderation", "hate", kind="moderation"),
+        QUESTION,
+        prompt.instruction("presidio", "EMAIL"),
+        "A question that begins like no other",
+    ]
+    for question, scores in zip(questions, scorer.score(questions), strict=True):
+        assert scores == pytest.approx(scorer.score([question])[0], abs=1e-4)
+
+
+def test_no_question_gives_no_scores(base_model: Path) -> None:
+    assert LabelScorer.load(base_model, None, LABELS).score([]) == []
 
 
 def test_a_single_label_is_certain(base_model: Path) -> None:

@@ -20,9 +20,8 @@ from mapper_domain.ladder import Answer
 from mapper_domain.layout import Layout
 from mapper_domain.privacy import lexicon
 from mapper_domain.prompt import PROMPT_VERSION
-from mapper_domain.release import Manifest, read_pointer, sha256_weights, verify
+from mapper_domain.release import KnownAnswer, Manifest, read_pointer, sha256_weights, verify
 from mapper_domain.rules import RuleMapper
-from mapper_domain.value import Value
 from mapper_serving.engines.base import Engine
 from mapper_serving.state import Question, Serving, versions
 from mapper_serving.telemetry import Metrics
@@ -41,15 +40,6 @@ class OpenEngine(Protocol):
             ReleaseMismatch: when it cannot be used.
         """
         ...
-
-
-class _KnownAnswer(Value):
-    """One line of `answers.jsonl`."""
-
-    detector: str
-    field: str | None
-    label: str
-    answer: Answer
 
 
 def load(layout: Layout, release: str, open_engine: OpenEngine) -> Serving:
@@ -102,7 +92,7 @@ def _check_fit(manifest: Manifest, folder: Path, base: Path) -> None:
 
 def _known(path: Path) -> Mapping[Question, Answer]:
     try:
-        lines = [_KnownAnswer.model_validate_json(line) for line in path.read_bytes().splitlines() if line.strip()]
+        lines = [KnownAnswer.model_validate_json(line) for line in path.read_bytes().splitlines() if line.strip()]
     except FileNotFoundError:
         raise ReleaseMissing(f"The release has no {ANSWERS}.") from None
     except ValidationError as error:

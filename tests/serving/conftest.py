@@ -1,24 +1,18 @@
-"""The real catalogue, parsed once, and an application in rules mode."""
+"""Applications in rules mode over the real catalogue."""
 
 import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from serving_app import REPOSITORY, App, running_app
+from serving_app import App, running_app
 
-from mapper_domain.catalog import Catalog, load
+from mapper_domain.catalog import Catalog
 from mapper_serving import logs
 from mapper_serving.state import Serving, rules_only
 
 logs.configure("warning")
 logging.getLogger("httpx2").setLevel("WARNING")  # the test client, which logs the URLs it asks for
-
-
-@pytest.fixture(scope="session")
-def catalog() -> Catalog:
-    """The repository's catalogue."""
-    return load(REPOSITORY)
 
 
 @pytest.fixture(scope="session")

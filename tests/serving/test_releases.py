@@ -1,0 +1,242 @@
+"""Releases: verified before they serve, swapped under load without mixing, refused with a reason when they are bad."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from release_maker import ADAPTER, make_adapter, make_base, make_release, point_at
+from serving_app import REPOSITORY, App, FakeScorer, running_app
+
+from mapper_domain.catalog import Catalog
+from mapper_domain.errors import ReleaseMismatch
+from mapper_domain.layout import Layout
+from mapper_serving.engines.base import Engine
+from mapper_serving.engines.local import LocalEngine
+from mapper_serving.state import Serving
+
+UNSEEN = "spear_phishing_lure_v2"
+
+
+def open_fake(base: Path, adapter: Path, labels: Sequence[str]) -> Engine:
+    """An engine that gives the label written in the adapter file; refuses as the real one does."""
+    said = (adapter / ADAPTER).read_text()
+    if said not in labels:
+        raise ReleaseMismatch("The model does not answer with a distribution over the labels.")
+    return LocalEngine(FakeScorer(labels, {UNSEEN: said}), queue=64)
+
+
+@pytest.fixture
+def made(tmp_path: Path, catalog: Catalog) -> Callable[..., str]:
+    """Makes a release whose fake model gives a label of your choice to the unseen one."""
+    layout = Layout(tmp_path)
+
+    def make(says: str, **changes: object) -> str:
+        adapter = make_adapter(tmp_path / "made" / str(time.monotonic_ns()), says.encode())
+        return make_release(layout, REPOSITORY, adapter, make_base(layout), catalog=catalog, **changes)
+
+    return make
+
+
+@pytest.fixture
+def start(tmp_path: Path, rules: Serving) -> Iterator[Callable[[], App]]:
+    """Starts the application; it looks at the pointer twenty times a second."""
+    with ThreadPoolExecutor(1):
+        opened = []
+
+        def begin() -> App:
+            context = running_app(
+                tmp_path, rules, open_engine=open_fake, release_poll_seconds=0.05, release_retry_seconds=0.05
+            )
+            opened.append(context)
+            return context.__enter__()
+
+        yield begin
+        for context in opened:
+            context.__exit__(None, None, None)
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def readiness(app: App) -> dict[str, object]:
+    answer: dict[str, object] = app.http.get("/readyz").json()
+    return answer
+
+
+def serves(app: App, release: str) -> Callable[[], bool]:
+    return lambda: readiness(app)["release"] == release
+
+
+def test_a_release_is_picked_up_without_a_restart(
+    tmp_path: Path, made: Callable[..., str], start: Callable[[], App]
+) -> None:
+    app = start()
+    before = app.map("presidio", UNSEEN).json()["provenance"]
+    assert (before["route"], before["model"]) == ("unknown", "rules")
+    release = made("JAILBREAK.Attempt")
+    point_at(Layout(tmp_path), release)
+    wait_until(serves(app, release))
+    response = app.map("presidio", UNSEEN)
+    assert response.json()["taxonomy"] == ["JAILBREAK.Attempt"]
+    assert response.headers["X-Release"] == response.json()["provenance"]["model"] == release
+    assert readiness(app)["mode"] == "model"
+    assert app.metric("mapper_release_swaps_total") == 1
+    known = app.metric("mapper_known_labels_total")
+    assert app.map("presidio", "US_SSN").json()["taxonomy"] == ["PII.Identifier.SSN"]
+    assert app.metric("mapper_known_labels_total") == known + 1
+
+
+def test_a_rollback_is_a_swap_like_any_other(
+    tmp_path: Path, made: Callable[..., str], start: Callable[[], App]
+) -> None:
+    first, second = made("JAILBREAK.Attempt"), made("HARM.SPEECH.Threat")
+    app = start()
+    for release, label in ((first, "JAILBREAK.Attempt"), (second, "HARM.SPEECH.Threat"), (first, "JAILBREAK.Attempt")):
+        point_at(Layout(tmp_path), release)
+        wait_until(serves(app, release))
+        assert app.map("presidio", UNSEEN).json()["taxonomy"] == [label]
+
+
+def test_swaps_under_load_drop_nothing_and_mix_nothing(
+    tmp_path: Path, made: Callable[..., str], start: Callable[[], App]
+) -> None:
+    labels = {made("JAILBREAK.Attempt"): "JAILBREAK.Attempt", made("HARM.SPEECH.Threat"): "HARM.SPEECH.Threat"}
+    first, second = labels
+    app = start()
+    point_at(Layout(tmp_path), first)
+    wait_until(serves(app, first))
+    going = True
+
+    def caller() -> list[tuple[int, str, str, list[str]]]:
+        seen = []
+        while going:
+            r = app.map("presidio", UNSEEN)
+            event = r.json()
+            seen.append((r.status_code, r.headers["X-Release"], event["provenance"]["model"], event["taxonomy"]))
+        return seen
+
+    with ThreadPoolExecutor(4) as pool:
+        callers = [pool.submit(caller) for _ in range(4)]
+        for release in (second, first, second):
+            point_at(Layout(tmp_path), release)
+            wait_until(serves(app, release))
+        going = False
+        answers = [answer for future in callers for answer in future.result()]
+    assert {release for _, release, _, _ in answers} == {first, second}
+    assert all(
+        status == 200 and release == model and label == [labels[release]] for status, release, model, label in answers
+    )
+
+
+def alter(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b" ")
+
+
+SPOILED: dict[str, tuple[Callable[[Layout, Callable[..., str]], str], str, str]] = {
+    "missing": (lambda layout, made: "0123456789abcdef", "missing", "has no manifest.json"),
+    "altered adapter": (
+        lambda layout, made: spoil(layout, made("HARM.SPEECH.Threat"), f"adapter/{ADAPTER}"),
+        "corrupt",
+        "missing or altered files: adapter/",
+    ),
+    "altered catalogue": (
+        lambda layout, made: spoil(layout, made("HARM.SPEECH.Threat"), "catalog/taxonomy/taxonomy.yaml"),
+        "corrupt",
+        "missing or altered files: catalog/",
+    ),
+    "altered manifest": (
+        lambda layout, made: swap_seed(layout, made("HARM.SPEECH.Threat")),
+        "corrupt",
+        "has the content of",
+    ),
+    "another catalogue": (
+        lambda layout, made: made("HARM.SPEECH.Threat", catalog_sha256="0" * 64),
+        "corrupt",
+        "not the one that was evaluated",
+    ),
+    "another prompt": (
+        lambda layout, made: made("HARM.SPEECH.Threat", prompt_version="0"),
+        "mismatch",
+        "trained on prompt 0",
+    ),
+    "another rank": (
+        lambda layout, made: made("HARM.SPEECH.Threat", adapter_rank=8),
+        "mismatch",
+        "rank 16; the manifest says 8",
+    ),
+    "another base model": (
+        lambda layout, made: made("HARM.SPEECH.Threat", base_model={"name": "small-base", "sha256": "0" * 64}),
+        "mismatch",
+        "not the one it was trained on",
+    ),
+    "no base model": (
+        lambda layout, made: made("HARM.SPEECH.Threat", base_model={"name": "absent", "sha256": "0" * 64}),
+        "missing",
+        "is not prepared here",
+    ),
+    "a model that does not load": (lambda layout, made: made("rubbish"), "mismatch", "distribution over the labels"),
+}
+
+
+def spoil(layout: Layout, release: str, name: str) -> str:
+    alter(layout.releases / release / name)
+    return release
+
+
+def swap_seed(layout: Layout, release: str) -> str:
+    path = layout.releases / release / "manifest.json"
+    path.write_text(path.read_text().replace('"seed":0', '"seed":1'))
+    return release
+
+
+@pytest.mark.parametrize("name", SPOILED)
+def test_a_bad_release_is_refused_with_its_reason_and_the_last_good_one_serves(
+    tmp_path: Path, made: Callable[..., str], start: Callable[[], App], name: str
+) -> None:
+    layout = Layout(tmp_path)
+    good = made("JAILBREAK.Attempt")
+    app = start()
+    point_at(layout, good)
+    wait_until(serves(app, good))
+    make, kind, reason = SPOILED[name]
+    point_at(layout, make(layout, made))
+    wait_until(lambda: bool(readiness(app)["refused"]))
+    state = readiness(app)
+    assert reason in str(state["refused"])
+    assert (state["status"], state["release"]) == ("ready", good)
+    assert app.map("presidio", UNSEEN).json()["taxonomy"] == ["JAILBREAK.Attempt"]
+    time.sleep(0.3)
+    assert app.metric(f'mapper_release_refused_total{{reason="{kind}"}}') == 1
+    point_at(layout, good)
+    wait_until(lambda: not readiness(app)["refused"])
+
+
+def test_a_broken_pointer_is_refused_too(tmp_path: Path, start: Callable[[], App]) -> None:
+    app = start()
+    layout = Layout(tmp_path)
+    layout.releases.mkdir(parents=True)
+    (layout.releases / "current.json").write_text("{")
+    wait_until(lambda: "is not a release pointer" in str(readiness(app)["refused"]))
+    assert app.map("presidio", "US_SSN").status_code == 200
+
+
+def test_a_release_that_was_repaired_is_taken_after_a_while(
+    tmp_path: Path, made: Callable[..., str], start: Callable[[], App]
+) -> None:
+    layout = Layout(tmp_path)
+    release = made("JAILBREAK.Attempt")
+    path = layout.releases / release / "adapter" / ADAPTER
+    content = path.read_bytes()
+    alter(path)
+    point_at(layout, release)
+    app = start()
+    wait_until(lambda: bool(readiness(app)["refused"]))
+    path.write_bytes(content)
+    wait_until(serves(app, release))
+    assert readiness(app)["refused"] == ""

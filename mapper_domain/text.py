@@ -3,10 +3,13 @@
 import difflib
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])(?![A-Z]s(?![a-z]))")
 _SEPARATORS = re.compile(r"[^0-9a-z]+")
+
+DECORATION = frozenset({"label", "category", "class", "type", "score", "detected", "v1", "v2", "v3"})
+"""Words integrators put around a label that say nothing about its meaning, in the singular."""
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -18,6 +21,38 @@ def words(text: str) -> tuple[str, ...]:
 def normalise(text: str) -> str:
     """The form in which two spellings of one label are equal: its words, joined by nothing."""
     return "".join(words(text))
+
+
+def singular(word: str) -> str:
+    """A lower-case English word without its plural ending; the same for a word that has none."""
+    if len(word) < 4 or word.endswith(("ss", "us", "is")):
+        return word
+    for ending, replacement in (("ies", "y"), ("sses", "ss"), ("xes", "x"), ("ches", "ch"), ("shes", "sh"), ("s", "")):
+        if word.endswith(ending):
+            return word.removesuffix(ending) + replacement
+    return word
+
+
+def spelling_keys(text: str, prefixes: Collection[str] = ()) -> tuple[str, ...]:
+    """Forms under which a label may be known, closest first.
+
+    1. its normal form; 2. the same in the singular; 3. that without decoration at either end.
+
+    Only what says nothing is decoration, so a negation or a number is never dropped: `not_toxic` and
+    `toxic: 0.03` keep all their words.
+
+    Args:
+        text: a label as sent.
+        prefixes: words that may precede it without changing it, such as its detector's name.
+    """
+    parts = [singular(word) for word in words(text)]
+    before = DECORATION.union(map(singular, prefixes))
+    bare = list(parts)
+    while len(bare) > 1 and bare[0] in before:
+        bare.pop(0)
+    while len(bare) > 1 and bare[-1] in DECORATION:
+        bare.pop()
+    return tuple(dict.fromkeys(key for key in (normalise(text), "".join(parts), "".join(bare)) if key))
 
 
 def nearest(name: str, known: Iterable[str], *, limit: int = 3, cutoff: float = 0.5) -> tuple[str, ...]:

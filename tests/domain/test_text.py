@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mapper_domain.text import nearest, normalise, words
+from mapper_domain.text import nearest, normalise, singular, spelling_keys, words
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,7 @@ def test_spellings_of_different_labels_stay_different(first: str, second: str) -
     ("label", "expected"),
     [
         ("HTTPServer2Error", ("http", "server2", "error")),
+        ("SSNs", ("ssns",)),
         ("dan.Dan_11_0", ("dan", "dan", "11", "0")),
         ("", ()),
         ("!!", ()),
@@ -51,3 +52,35 @@ def test_nearest_names_come_most_similar_first() -> None:
 
 def test_nothing_is_near_to_nonsense() -> None:
     assert nearest("qqqqqq", ["presidio", "gitleaks"]) == ()
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("hates", "hate"),
+        ("identities", "identity"),
+        ("addresses", "address"),
+        ("address", "address"),
+        ("virus", "virus"),
+        ("analysis", "analysis"),
+        ("ids", "ids"),
+        ("boxes", "box"),
+    ],
+)
+def test_a_plural_is_the_singular_of_its_word(word: str, expected: str) -> None:
+    assert singular(word) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "last"),
+    [
+        ("label_hates", "hate"),
+        ("openai:hate score", "hate"),
+        ("not_toxic", "nottoxic"),
+        ("no violence detected", "noviolence"),
+        ("toxic: 0.03", "toxic003"),
+        ("score", "score"),
+    ],
+)
+def test_decoration_is_dropped_but_never_a_negation_or_a_number(text: str, last: str) -> None:
+    assert spelling_keys(text, prefixes=("openai", "moderation"))[-1] == last

@@ -13,13 +13,19 @@ SHOWN = 50
 """Most findings listed in the UI; the count is always complete."""
 
 
-def found(problems: Sequence[object], numbers: Mapping[str, int | float | str] | None = None) -> dg.AssetCheckResult:
+def found(
+    problems: Sequence[object],
+    numbers: Mapping[str, int | float | str] | None = None,
+    *,
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
+) -> dg.AssetCheckResult:
     """Passed if nothing was found; else every finding is listed, up to a page of them."""
     listed = [f"- {problem}" for problem in problems[:SHOWN]]
     if len(problems) > SHOWN:
         listed.append(f"- and {len(problems) - SHOWN} more")
     return dg.AssetCheckResult(
         passed=not problems,
+        severity=severity,
         description="\n".join(listed) or None,
         metadata={"problems": len(problems), **(numbers or {})},
     )

@@ -46,7 +46,7 @@ def prepare(root: Path, catalog: Catalog, plan: SplitPlan) -> Exam:
         SchemaMissing: when the event schema is missing.
     """
     cases = golden.read(root / golden.FOLDER)
-    possible = Counter(case.detector for case in golden.generate(catalog, plan))
+    possible = Counter(case.detector for case in golden.generate(golden.reviewed(catalog, cases), plan))
     _same_split(cases, plan)
     return Exam(
         catalog=catalog,

@@ -7,6 +7,7 @@
 import argparse
 import hashlib
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -99,6 +100,28 @@ def _takes_affixes(mapping: LabelMapping) -> bool:
 def for_evaluation(split: SplitPlan, detector: str, label: str, spelling: str) -> bool:
     """Whether a variant belongs to the golden pool; about half do, and all of labels that are never trained on."""
     return split.split_of(detector, label) != "seen" or share(split.seed, "pool", detector, label, spelling) < 0.5
+
+
+def reviewed(catalog: Catalog, cases: Iterable[GoldenCase]) -> Catalog:
+    """The catalogue as a golden set knows it: without labels that joined a small vocabulary since it was written.
+
+    Whoever asks whether a set is large enough asks about this catalogue, so that one added mapping is trained,
+    evaluated and released before anybody has reviewed cases of it. A detector the set does not know stays whole.
+    """
+    keys = {case.key for case in cases}
+    counts = Counter(detector for detector, _, _ in keys)
+    return catalog.model_copy(
+        update={
+            "detectors": tuple(
+                detector.model_copy(
+                    update={"maps": tuple(m for m in detector.maps if (detector.name, m.field, m.label) in keys)}
+                )
+                if 0 < counts[detector.name] < CASES_PER_DETECTOR
+                else detector
+                for detector in catalog.detectors
+            )
+        }
+    )
 
 
 def read(folder: Path) -> tuple[GoldenCase, ...]:

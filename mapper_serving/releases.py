@@ -151,18 +151,18 @@ class Releases:
                 self._announce()
             if wanted == self.current.versions.release or not wanted:
                 self.refused, self._refused_release = "", ""
-        except (ReleaseError, OSError) as error:
+        except Exception as error:  # nothing a release holds may end this watch
             self._refuse(wanted, error)
         self.settled = True
 
     def _refused_lately(self, release: str) -> bool:
         return release == self._refused_release and self._clock() - self._refused_at < self._retry_seconds
 
-    def _refuse(self, release: str, error: ReleaseError | OSError) -> None:
+    def _refuse(self, release: str, error: Exception) -> None:
         reason = str(error) if isinstance(error, ReleaseError) else f"{type(error).__name__} while reading it."
         if (release, reason) != (self._refused_release, self.refused):
             self._metrics.count("mapper_release_refused_total", _KINDS.get(type(error), "unreadable"))
-            log.error("release.refused", release=release, reason=reason)
+            log.error("release.refused", release=release, reason=reason, exc_info=error)
         self.refused, self._refused_release, self._refused_at = reason, release, self._clock()
 
     def _announce(self) -> None:

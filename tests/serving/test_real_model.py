@@ -73,7 +73,7 @@ def under_load(app: App, act: Callable[[], None]) -> list[tuple[int, str, str]]:
 
     def caller() -> None:
         number = 0
-        while not stop.is_set() or number < 5:
+        while not stop.is_set():
             number += 1
             label = f"{UNSEEN[number % len(UNSEEN)]}_{number}" if number % 5 == 0 else "US_SSN"
             response = app.map("presidio", label)
@@ -84,7 +84,9 @@ def under_load(app: App, act: Callable[[], None]) -> list[tuple[int, str, str]]:
     for thread in callers:
         thread.start()
     act()
-    app.map("presidio", "US_SSN")
+    enough = len(answers) + 10
+    while len(answers) < enough:
+        time.sleep(0.05)
     stop.set()
     for thread in callers:
         thread.join()

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from demo.progress import MARK
+
 
 def main(arguments: Sequence[str]) -> int:
     """Run a job once, or once for each partition key; 1 when a run failed, after all of them."""
@@ -24,6 +26,7 @@ def main(arguments: Sequence[str]) -> int:
     failed = []
     for partition in (*partitions,) or (None,):
         if partition is not None:
+            print(f"{MARK}{partition}", flush=True)
             instance.add_dynamic_partitions(str(TENANTS.name), [parse_key(partition).tenant])
         result = job.execute_in_process(instance=instance, partition_key=partition, raise_on_error=False)
         if not result.success:

@@ -10,6 +10,9 @@ from pathlib import Path
 from demo.failure import DemoFailed
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+MARK = "## "
+"""Begins the line by which `demo.jobs` says which partition comes next."""
+
 FAILED = "FAILED"
 NOT_PASSED = "did not pass"
 _SKIPPED = "Dependencies for step"
@@ -19,12 +22,16 @@ _EVENT = re.compile(r"(?:\d+ - )?(?P<step>\S+) - (?P<kind>[A-Z_]+) - (?P<text>.*
 
 def readable(line: str) -> str | None:
     """What to show of one line of Dagster's log, or None."""
+    if line.startswith(MARK):
+        return line.removeprefix(MARK).strip()
     found = _LINE.search(_COLOUR.sub("", line))
     if found is None:
         return None
     event = _EVENT.fullmatch(found["rest"].strip())
     if event is not None:
         step, text = event["step"].replace("__", "/", 1), event["text"].rstrip(".").replace("'", "")
+        if NOT_PASSED not in text:
+            text = text.partition(". Description")[0]
         told = {
             "ASSET_MATERIALIZATION": f"{step}: made",
             "ASSET_CHECK_EVALUATION": text,

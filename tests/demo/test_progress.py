@@ -16,6 +16,11 @@ TOLD = f"2026-11-23 06:50:00 +0000 - dagster - INFO - retrain_job - {RUN} - "
             f"{STEP}ASSET_CHECK_EVALUATION - Asset check 'balanced' on 'training/dataset' did not pass.",
             "Asset check balanced on training/dataset did not pass",
         ),
+        (
+            f"{STEP}ASSET_CHECK_EVALUATION - Asset check 'f1' on 'evaluation/x' passed. Description: 'long story.'",
+            "Asset check f1 on evaluation/x passed",
+        ),
+        ("## 2026-11-20|acme\n", "2026-11-20|acme"),
         (f"{STEP}STEP_FAILURE - It broke.", "training/dataset: FAILED"),
         (f"{STEP}LOADED_INPUT - Loaded.", None),
         (f"{TOLD}training__lora_adapter - step 5/40", "training/lora_adapter - step 5/40"),

@@ -151,7 +151,7 @@ class Releases:
                 self._announce()
             if wanted == self.current.versions.release or not wanted:
                 self.refused, self._refused_release = "", ""
-        except Exception as error:  # nothing a release holds may end this watch
+        except Exception as error:  # noqa: BLE001  (nothing a release holds may end this watch)
             self._refuse(wanted, error)
         self.settled = True
 

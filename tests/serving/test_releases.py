@@ -22,6 +22,8 @@ UNSEEN = "spear_phishing_lure_v2"
 def open_fake(base: Path, adapter: Path, labels: Sequence[str]) -> Engine:
     """An engine that gives the label written in the adapter file; refuses as the real one does."""
     said = (adapter / ADAPTER).read_text()
+    if said == "explode":
+        raise ZeroDivisionError("an error of some library")
     if said not in labels:
         raise ReleaseMismatch("The model does not answer with a distribution over the labels.")
     return LocalEngine(FakeScorer(labels, {UNSEEN: said}), queue=64)
@@ -180,6 +182,7 @@ SPOILED: dict[str, tuple[Callable[[Layout, Callable[..., str]], str], str, str]]
         "missing",
         "is not prepared here",
     ),
+    "a loader that fails in its own way": (lambda layout, made: made("explode"), "unreadable", "ZeroDivisionError"),
     "a model that does not load": (lambda layout, made: made("rubbish"), "mismatch", "distribution over the labels"),
 }
 

@@ -29,7 +29,8 @@ def main() -> None:
         print(row, flush=True)
     print(
         f"\nMedians of {options.runs} interleaved runs of {options.requests} requests at concurrency "
-        f"{serving.CONCURRENCY}, client on the same machine. Plain: a bare FastAPI echo of the same body; a prefill of the same prompt."
+        f"{serving.CONCURRENCY}, client on the same machine.\n"
+        "Plain: a bare FastAPI echo of the same body; a prefill of the same prompt."
     )
 
 

@@ -16,7 +16,8 @@ def summary(scores: Scores, mapper: Sequence[MapperAnswer]) -> str:
         scores: the whole result.
         mapper: the mapper's answers, for the list of its surest errors.
     """
-    return "\n".join((*_head(scores), *_table(scores), *_verdict(scores), *_calibration(scores), *_errors(mapper), ""))
+    parts = (_head(scores), _table(scores), _audited(mapper), _verdict(scores), _calibration(scores), _errors(mapper))
+    return "\n".join(line for part in parts for line in part) + "\n"
 
 
 def _head(scores: Scores) -> Iterator[str]:
@@ -59,6 +60,16 @@ def _table(scores: Scores) -> Iterator[str]:
                     f"| {system.replace('_', ' ')} | {split.replace('_', ' ')} | {score.cases} | "
                     f"{score.coverage:.2f} | {score.precision:.2f} | {score.ece:.3f} | {score.harmful_called_safe} |"
                 )
+
+
+def _audited(mapper: Sequence[MapperAnswer]) -> Iterator[str]:
+    gated = [a for a in mapper if a.examined.case.split in GATED.split("+")]
+    audited = sum(a.examined.audited for a in gated)
+    yield ""
+    yield (
+        f"Reviewed mappings decide {audited} of {len(gated)} seen and variant cases whatever the model says; "
+        "what the adapter adds shows on the unseen splits only."
+    )
 
 
 def _cell(score: Score | None) -> str:

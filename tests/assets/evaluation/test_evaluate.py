@@ -149,6 +149,7 @@ def test_figures_are_pictures(result: Evaluation) -> None:
         "Of 7 reviewed mappings the model was asked about, it preferred another label for 3.",
         "| mail | PII_PERSON | variant | PII.Person.Name | HARM.SPEECH.Insult |",
         "Held out of training and rules: stranger.",
+        "Reviewed mappings decide 7 of 8 seen and variant cases",
     ],
 )
 def test_the_page_says_what_was_found(sentence: str, result: Evaluation) -> None:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from enum import Enum, auto
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -103,6 +104,13 @@ class _Submission(NamedTuple):
     loop: asyncio.AbstractEventLoop
 
 
+class _Order(Enum):
+    """What the writer is told besides rows."""
+
+    RECOUNT = auto()
+    STOP = auto()
+
+
 def connect(path: Path) -> sqlite3.Connection:
     """A connection in which every commit is on disk when it returns (WAL, synchronous=FULL)."""
     connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS, check_same_thread=False)
@@ -137,14 +145,15 @@ class Outbox:
         self._failed_at = 0.0
         self._max_rows = max_rows
         self._on_commit = on_commit
-        self._queue: queue.SimpleQueue[_Submission | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Submission | _Order] = queue.SimpleQueue()
+        self._queued = 0
         self._closed = False
         self._lock = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = connect(path)
             self._connection.execute(f"PRAGMA max_page_count={max_bytes // PAGE_BYTES}")
-            self._pending = _count(self._connection)
+            self._stored = _count(self._connection)
         except (OSError, sqlite3.Error) as error:
             raise EventWriteError(f"The outbox {path} cannot be opened: {error}.") from error
         self._writer = threading.Thread(target=self._write, name="outbox", daemon=True)
@@ -153,13 +162,13 @@ class Outbox:
     @property
     def pending(self) -> int:
         """Rows that are durable, or about to be, and not shipped."""
-        return self._pending
+        return self._stored + self._queued
 
     @property
     def accepts(self) -> bool:
         """Whether a row would be taken now."""
         failing = bool(self.problem) and time.monotonic() - self._failed_at < FAILURE_SECONDS
-        return not self._closed and not failing and self._pending < self._max_rows
+        return not self._closed and not failing and self.pending < self._max_rows
 
     def durability(self) -> tuple[str, int]:
         """Journal mode and `synchronous` level of the writer's connection: `("wal", 2)` syncs every commit."""
@@ -177,18 +186,17 @@ class Outbox:
         with self._lock:
             if self._closed:
                 raise EventWriteError("The service is shutting down; send the request again.")
-            if self._pending + len(rows) > self._max_rows:
+            if self.pending + len(rows) > self._max_rows:
                 raise EventWriteError("The outbox is full because events are not being shipped; try again later.")
-            self._pending += len(rows)
+            self._queued += len(rows)
             loop = asyncio.get_running_loop()
             future: asyncio.Future[None] = loop.create_future()
             self._queue.put(_Submission(rows, future, loop))
         await future
 
-    def shipped(self, rows: int) -> None:
-        """Note that rows have left the outbox."""
-        with self._lock:
-            self._pending -= rows
+    def recount(self) -> None:
+        """Have rows counted again, because somebody, maybe another process, has shipped some."""
+        self._queue.put(_Order.RECOUNT)
 
     def close(self) -> None:
         """Make everything submitted durable, then stop."""
@@ -196,44 +204,62 @@ class Outbox:
             if self._closed:
                 return
             self._closed = True
-            self._queue.put(None)
+            self._queue.put(_Order.STOP)
         self._writer.join()
         self._connection.close()
 
     def _write(self) -> None:
-        while (first := self._queue.get()) is not None:
-            batch = [first]
-            rows, last = len(first.rows), False
-            while rows < BATCH_ROWS and not self._queue.empty():
-                following = self._queue.get()
-                if following is None:
-                    last = True
-                    break
-                batch.append(following)
-                rows += len(following.rows)
-            self._commit(batch, rows)
-            if last:
+        while True:
+            batch, order = self._next()
+            if batch:
+                self._commit(batch)
+            if order is _Order.RECOUNT:
+                self._recount()
+            if order is _Order.STOP:
                 return
 
-    def _commit(self, batch: Sequence[_Submission], rows: int) -> None:
+    def _next(self) -> tuple[list[_Submission], _Order | None]:
+        """What goes into one commit, and an order that came after it; waits until there is either."""
+        batch: list[_Submission] = []
+        rows = 0
+        while rows < BATCH_ROWS:
+            item = self._queue.get()
+            if isinstance(item, _Order):
+                return batch, item
+            batch.append(item)
+            rows += len(item.rows)
+            if self._queue.empty():
+                break
+        return batch, None
+
+    def _commit(self, batch: Sequence[_Submission]) -> None:
+        rows = [row for submission in batch for row in submission.rows]
         started = time.monotonic()
         error: EventWriteError | None = None
         try:
-            store(self._connection, [row for submission in batch for row in submission.rows], datetime.now(UTC))
+            store(self._connection, rows, datetime.now(UTC))
             self.problem = ""
         except sqlite3.Error as failure:
             self.problem = f"The outbox cannot be written: {failure}."
             self._failed_at = time.monotonic()
             error = EventWriteError(self.problem)
-            with self._lock:
-                self._pending -= rows
-        self._on_commit(0 if error else rows, time.monotonic() - started)
+        with self._lock:
+            self._queued -= len(rows)
+            self._stored += 0 if error else len(rows)
+        self._on_commit(0 if error else len(rows), time.monotonic() - started)
         for loop in {submission.loop for submission in batch}:
             futures = [submission.future for submission in batch if submission.loop is loop]
             try:
                 loop.call_soon_threadsafe(_resolve, futures, error)
             except RuntimeError:  # that loop is closed: nobody waits there any more
                 continue
+
+    def _recount(self) -> None:
+        try:
+            self._stored = _count(self._connection)
+        except sqlite3.Error as failure:
+            self.problem = f"The outbox cannot be read: {failure}."
+            self._failed_at = time.monotonic()
 
 
 def store(connection: sqlite3.Connection, rows: Sequence[Row], now: datetime) -> None:

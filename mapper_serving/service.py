@@ -71,7 +71,8 @@ async def running(settings: Settings, first: Serving, open_engine: OpenEngine) -
     metrics.follow("mapper_keys_reload_failures", lambda: keyring.failures)
     shipper = shipping.Shipper(
         settings,
-        on_shipped=lambda shipped: _shipped(metrics, outbox, shipped),
+        on_shipped=lambda shipped: _shipped(metrics, shipped),
+        on_round=outbox.recount,
         on_failure=lambda: metrics.count("mapper_shipping_failures_total"),
     )
     watcher = Releases(settings.layout, first, open_engine, metrics, retry_seconds=settings.release_retry_seconds)
@@ -110,7 +111,6 @@ def _committed(metrics: Metrics, rows: int, seconds: float) -> None:
         metrics.count("mapper_outbox_failures_total")
 
 
-def _shipped(metrics: Metrics, outbox: Outbox, shipped: shipping.Shipped) -> None:
-    outbox.shipped(shipped.events + shipped.rejections)
+def _shipped(metrics: Metrics, shipped: shipping.Shipped) -> None:
     metrics.count("mapper_shipped_events_total", amount=shipped.events)
     metrics.count("mapper_shipped_rejections_total", amount=shipped.rejections)

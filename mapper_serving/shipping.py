@@ -198,10 +198,12 @@ class Shipper:
         *,
         on_shipped: Callable[[Shipped], None] = lambda _shipped: None,
         on_failure: Callable[[], None] = lambda: None,
+        on_round: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
         self._on_shipped = on_shipped
         self._on_failure = on_failure
+        self._on_round = on_round
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="shipper", daemon=True)
         self._thread.start()
@@ -224,6 +226,7 @@ class Shipper:
             self._on_failure()
             told = str(error) if isinstance(error, (EventWriteError, OSError, sqlite3.Error)) else ""
             log.error("shipping.failed", exc_info=error, detail=told)
+        self._on_round()
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sqlite3
+import time
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -110,10 +111,18 @@ def test_a_full_outbox_refuses_and_keeps_what_it_has(tmp_path: Path) -> None:
         asyncio.run(outbox.append([event(3), event(4)]))
     asyncio.run(outbox.append([event(5)]))
     assert not outbox.accepts
-    outbox.shipped(3)
-    assert outbox.accepts
-    outbox.close()
     assert read(tmp_path, "SELECT event_id FROM events ORDER BY sequence") == [("1",), ("2",), ("5",)]
+    outbox.close()
+
+
+def test_an_outbox_somebody_else_has_drained_accepts_again(tmp_path: Path, rules: Serving) -> None:
+    with running_app(tmp_path, rules, outbox_max_events=2, ship_seconds=0.2) as app:
+        end = time.monotonic() + 30
+        accepted = 0
+        while accepted < 6:
+            accepted += fill(app) == 200
+            assert time.monotonic() < end
+            app.ship()
 
 
 def test_a_full_disk_refuses_the_whole_submission_and_leaves_no_gap(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The training file: rows `{"instruction", "response"}` from mappings, taxonomy names and synthetic detectors.
+"""The training file: rows `{"instruction", "response"}` from mappings, the taxonomy and synthetic detectors.
 
 Nothing held out gets in: no held-out detector, no unseen label in any spelling, no golden case. The same
 catalogue, plan and seed give the same bytes.
@@ -136,13 +136,12 @@ def _mapping_row(detector: Detector, mapping: LabelMapping, spelling: str, seed:
 
 
 def _from_taxonomy(labels: Sequence[Label], seed: int) -> Iterator[Example]:
-    """A label's own name, its description and its aliases, as an invented detector might say them."""
+    """A label's description and its aliases, as an invented detector might say them."""
     claimed = Counter(normalise(alias) for label in labels for alias in set(label.aliases))
     for label in labels:
         if label.name == UNKNOWN:
             continue
         chance = random.Random(f"{seed}:{label.name}")  # noqa: S311  (reproducible choice, no secret)
-        yield _row(prompt.instruction(synthetic.detector_name(chance), label.name), [label.name])
         if label.description:
             code = f"R{chance.randint(1, 99)}"
             question = prompt.instruction(synthetic.detector_name(chance), code, description=label.description)

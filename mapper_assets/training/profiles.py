@@ -90,7 +90,7 @@ BUDGETS = {
     budget.name: budget
     for budget in (
         Budget(name="tiny", steps=6, batch_size=4, checkpoint_every=2),
-        Budget(name="default", steps=260, batch_size=8, checkpoint_every=40),
+        Budget(name="default", steps=266, batch_size=8, checkpoint_every=40),
         Budget(name="full", steps=1500, batch_size=8, checkpoint_every=100),
     )
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mapper_assets.training import dataset, golden, synthetic
+from mapper_assets.training.profiles import BUDGETS
 from mapper_assets.training.splits import SplitPlan, plan
 from mapper_domain import prompt
 from mapper_domain.catalog import Catalog
@@ -63,7 +64,12 @@ def test_rows_have_the_founding_keys_and_come_sorted_without_repeats(rows: Rows)
 
 
 def test_there_are_as_many_rows_as_a_small_machine_can_learn_in_minutes(rows: Rows) -> None:
-    assert 1500 <= len(rows) <= 2400
+    assert 1500 <= len(rows) <= 2200
+
+
+def test_the_default_budget_sees_every_row_once(rows: Rows) -> None:
+    budget = BUDGETS["default"]
+    assert 0.95 * len(rows) <= budget.steps * budget.batch_size <= 1.1 * len(rows)
 
 
 def test_every_canonical_label_is_taught_and_none_drowns_the_rest(catalog: Catalog, rows: Rows) -> None:

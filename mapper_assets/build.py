@@ -10,6 +10,7 @@ import dagster as dg
 from mapper_assets.assets import config, deployment, evaluation, reports, serving, training
 from mapper_assets.automation import automation_sensor
 from mapper_assets.checks import adapter as adapter_checks
+from mapper_assets.checks import base_model as base_model_checks
 from mapper_assets.checks import config as config_checks
 from mapper_assets.checks import dataset as dataset_checks
 from mapper_assets.checks import deployment as deployment_checks
@@ -47,6 +48,7 @@ def build_defs(settings: Settings, *, resources: Mapping[str, object] | None = N
             *config_checks.CHECKS,
             *golden_checks.CHECKS,
             *dataset_checks.CHECKS,
+            *base_model_checks.CHECKS,
             *adapter_checks.CHECKS,
             *evaluation_checks.CHECKS,
             *deployment_checks.CHECKS,

@@ -1,7 +1,7 @@
 """The decision ladder: how rules and model probabilities become one answer with one confidence.
 
-Order: an audited mapping of this very detector wins (the model only confirms it); else the model
-if it is confident enough; else a rule that is; else nobody knows, and we say so. The same function
+Order: an audited mapping of this very detector wins (the model only confirms it); else the surer of
+the model and the other rules, if it is sure enough; else nobody knows, and we say so. The same function
 serves live traffic and the evaluation that gates a release.
 """
 
@@ -86,10 +86,14 @@ def decide(
 
     if rule is not None and rule.match in AUDITED:
         return _given(rule.labels, sure, "model" if agreement else "rules", rule.match, agreement)
-    if best is not None and best[0] not in (UNKNOWN, MODEL_ERROR) and best[1] >= threshold:
-        return _given((best[0],), best[1], "model", rule.match if agreement and rule else None, agreement)
-    if rule is not None and sure >= threshold:
+    said = best is not None and best[0] not in (UNKNOWN, MODEL_ERROR) and best[1] >= threshold
+    voice = best[1] if best is not None and said else 0.0
+    if rule is not None and voice and agreement:
+        return _given(rule.labels, max(voice, sure), "model", rule.match, agreement)
+    if rule is not None and sure >= threshold and sure > voice:
         return _given(rule.labels, sure, "rules", rule.match, agreement)
+    if best is not None and voice:
+        return _given((best[0],), voice, "model", None, agreement)
     guess = None if best is None or best[0] == UNKNOWN else best
     return Answer(
         labels=(UNKNOWN,), scores={UNKNOWN: 0.0}, confidence=0.0, route="unknown", agreement=agreement, guess=guess

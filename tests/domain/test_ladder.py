@@ -25,10 +25,21 @@ def hit(label: str, match: Match) -> RuleHit:
         pytest.param(hit(EMAIL, Match.EXACT), None, (EMAIL,), 1.0, "rules", id="no model"),
         pytest.param(hit(EMAIL, Match.FORMAT), {NAME: 0.99}, (EMAIL,), 0.98, "rules", id="format is a fact too"),
         pytest.param(
-            hit(EMAIL, Match.ALIAS), {NAME: 0.7, EMAIL: 0.3}, (NAME,), 0.7, "model", id="sure model beats alias"
+            hit(EMAIL, Match.ALIAS), {NAME: 0.9, EMAIL: 0.1}, (NAME,), 0.9, "model", id="surer model beats alias"
         ),
         pytest.param(
             hit(EMAIL, Match.ALIAS), {NAME: 0.5, EMAIL: 0.4}, (EMAIL,), 0.8, "rules", id="unsure model falls back"
+        ),
+        pytest.param(
+            hit(EMAIL, Match.ALIAS), {NAME: 0.7, EMAIL: 0.3}, (EMAIL,), 0.8, "rules", id="surer alias beats model"
+        ),
+        pytest.param(
+            hit(EMAIL, Match.ALIAS),
+            {EMAIL: 0.7, NAME: 0.3},
+            (EMAIL,),
+            0.8,
+            "model",
+            id="agreement keeps the surer figure",
         ),
         pytest.param(hit(EMAIL, Match.ELSEWHERE), {NAME: 0.5}, (UNKNOWN,), 0.0, "unknown", id="neither is sure"),
         pytest.param(None, {NAME: 0.6, EMAIL: 0.4}, (NAME,), 0.6, "model", id="at the threshold counts"),

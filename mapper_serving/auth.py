@@ -1,7 +1,7 @@
 """Who is asking: the tenant of a request's credential, and the commands that issue and revoke keys.
 
-python -m mapper_serving.auth issue --tenant acme --file keys.yaml
-python -m mapper_serving.auth revoke --id 0123456789ab --file keys.yaml
+python -m mapper_serving.auth issue --tenant acme
+python -m mapper_serving.auth revoke --id 0123456789ab
 """
 
 import argparse
@@ -15,6 +15,7 @@ from mapper_domain.tenants import parse_tenant
 from mapper_serving import keys
 from mapper_serving.keys import KeyFile, Keyring, KeysUnreadable, StoredTenant, Tenant
 from mapper_serving.problems import Code, Refusal
+from mapper_serving.settings import Settings
 
 TENANT_HEADERS = frozenset({b"x-tenant-id", b"x-tenant"})
 Headers = Iterable[tuple[bytes, bytes]]
@@ -93,7 +94,9 @@ def _parser() -> argparse.ArgumentParser:
     remove = commands.add_parser("revoke", help="make a key stop working")
     remove.add_argument("--id", required=True, help="the 12 hex digits after `lm_`")
     for command in (add, remove):
-        command.add_argument("--file", type=Path, required=True, help="the keys file (MAPPER_KEYS)")
+        command.add_argument(
+            "--file", type=Path, default=Settings().keys, help="the keys file (default: MAPPER_KEYS, %(default)s)"
+        )
     return parser
 
 

@@ -17,13 +17,16 @@ def on_data_change(*, retry: bool) -> dg.AutomationCondition[dg.AssetKey]:
     about to run or failed, or while a blocking check above has not passed.
 
     Args:
-        retry: ask once more after a failure. Wrong for a promotion, which would only be refused twice.
+        retry: ask once more after the first failure since the last change. A failure is not seen while a run is
+            under way, so it seems new again after every attempt; without the latch it would be tried for ever.
+            Wrong for a promotion, which would only be refused twice.
     """
     handled = AC.newly_requested() | AC.initial_evaluation()
-    changed = AC.any_deps_match(AC.data_version_changed()).since(handled)
-    wanted = changed | AC.code_version_changed().since(handled) | AC.missing().newly_true().since(AC.newly_requested())
+    changed_now = AC.any_deps_match(AC.data_version_changed()) | AC.code_version_changed()
+    wanted = changed_now.since(handled) | AC.missing().newly_true().since(AC.newly_requested())
     if retry:
-        wanted = wanted | AC.execution_failed().newly_true()
+        failed_since_change = AC.execution_failed().newly_true().since(changed_now | AC.initial_evaluation())
+        wanted = wanted | failed_since_change.newly_true()
     settled = (
         ~AC.in_progress()
         & ~AC.any_deps_missing()

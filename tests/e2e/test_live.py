@@ -31,7 +31,14 @@ CHAIN = (
     "evaluation/golden_set_evaluation",
     "deployment/deployed_model_version",
 )
-EVERYTHING = ("config/taxonomy", "config/detectors", "config/frameworks", "config/golden_set", *CHAIN)
+EVERYTHING = (
+    "config/taxonomy",
+    "config/detectors",
+    "config/frameworks",
+    "config/golden_set",
+    "training/base_model",
+    *CHAIN,
+)
 DETECTOR = "detectors/detoxify-unbiased.yaml"
 MAPPING = "maps:\n  name_calling: HARM.SPEECH.Insult\n"
 A_RELEASE = 1200

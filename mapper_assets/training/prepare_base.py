@@ -4,7 +4,6 @@ The small base is read out of an installed wheel, so a fresh machine needs no mo
 Run as `python -m mapper_assets.training.prepare_base --artifacts artifacts`.
 """
 
-import hashlib
 import json
 import shutil
 import tempfile
@@ -19,7 +18,7 @@ from mapper_assets.training.profiles import BASES, BaseProfile
 from mapper_assets.training.session import Report, session
 from mapper_domain.errors import MapperError
 from mapper_domain.layout import Layout
-from mapper_domain.release import sha256_file
+from mapper_domain.release import sha256_file, sha256_weights
 from mapper_domain.value import Value
 
 SOURCE = "source.json"
@@ -92,17 +91,7 @@ def read_source(folder: Path) -> Source | None:
         source = Source.model_validate_json(path.read_bytes())
     except ValidationError:
         return None
-    return source if weights_sha256(folder) == source.sha256 else None
-
-
-def weights_sha256(folder: Path) -> str:
-    """SHA-256 (hex) of all safetensors files of a folder read one after the other in name order."""
-    digest = hashlib.sha256()
-    for shard in sorted(folder.glob("*.safetensors")):
-        with shard.open("rb") as stream:
-            while block := stream.read(1 << 22):
-                digest.update(block)
-    return digest.hexdigest()
+    return source if sha256_weights(folder) == source.sha256 else None
 
 
 def gguf_in_wheel(profile: BaseProfile, distribution: str) -> Path:
@@ -151,7 +140,7 @@ def _write(profile: BaseProfile, source: str, target: Path, log: Callable[[str],
     tokenizer.save_pretrained(target)
     made = Source(
         name=profile.name,
-        sha256=weights_sha256(target),
+        sha256=sha256_weights(target),
         origin=origin,
         licence=profile.licence,
         note=profile.note,

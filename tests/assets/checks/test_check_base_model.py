@@ -10,7 +10,8 @@ from mapper_assets.checks.base_model import weights_intact
 from mapper_assets.provenance import SHA256
 from mapper_assets.resources import default_resources
 from mapper_assets.settings import Settings
-from mapper_assets.training.prepare_base import SOURCE, Source, weights_sha256
+from mapper_assets.training.prepare_base import SOURCE, Source
+from mapper_domain.release import sha256_weights
 
 NAME = "smollm2-135m-instruct"
 
@@ -21,7 +22,7 @@ def folder(layout):
     folder = layout.base_model(NAME)
     folder.mkdir(parents=True)
     (folder / "model.safetensors").write_bytes(b"weights")
-    sha256 = weights_sha256(folder)
+    sha256 = sha256_weights(folder)
     source = Source(name=NAME, sha256=sha256, origin="", licence="", note="", dtype="float32", parameters=1)
     (folder / SOURCE).write_text(json.dumps(source.model_dump()))
     return folder
@@ -44,11 +45,11 @@ def check(layout, folder):
 
 
 def test_the_recorded_weights_pass(check, folder):
-    assert check(weights_sha256(folder)).passed
+    assert check(sha256_weights(folder)).passed
 
 
 def test_altered_weights_fail(check, folder):
-    before = weights_sha256(folder)
+    before = sha256_weights(folder)
     (folder / "model.safetensors").write_bytes(b"altered")
     assert not check(before).passed
 

@@ -13,11 +13,10 @@ from mapper_assets.training.prepare_base import (
     main,
     prepare,
     read_source,
-    weights_sha256,
 )
 from mapper_assets.training.profiles import BASES
 from mapper_domain.layout import Layout
-from mapper_domain.release import sha256_file
+from mapper_domain.release import sha256_file, sha256_weights
 
 SMALL = BASES[DEFAULT_BASE]
 
@@ -60,7 +59,7 @@ def test_a_prepared_model_is_left_untouched(base_model: Path, lines: list[str]) 
 @pytest.mark.parametrize("damage", ["no source.json", "other weights", "unreadable source.json"])
 def test_an_incomplete_or_altered_folder_does_not_count_as_prepared(tmp_path: Path, damage: str) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"weights")
-    source = {"name": "x", "sha256": weights_sha256(tmp_path), "origin": "", "licence": "", "note": "", "dtype": ""}
+    source = {"name": "x", "sha256": sha256_weights(tmp_path), "origin": "", "licence": "", "note": "", "dtype": ""}
     (tmp_path / "source.json").write_text(json.dumps(source | {"parameters": 1}))
     assert read_source(tmp_path) is not None
     if damage == "no source.json":

@@ -88,7 +88,7 @@ def _ece(scores: Scores, gates: Gates) -> Verdict:
         passed=score.ece <= gates.ece,
         value=score.ece,
         threshold=gates.ece,
-        detail=f"{score.cases} cases in 10 bins; temperature {scores.trust.temperature:.2f}, fitted on held-out labels.",
+        detail=f"{score.cases} cases in 10 bins; temperature {scores.trust.temperature:.2f}, fitted on held-out data.",
     )
 
 

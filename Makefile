@@ -55,6 +55,7 @@ format: setup ## Format the code and fix what lint can fix
 	@$(BIN)/ruff check --fix .
 
 bench: setup ## Compare /map with a bare echo, and the one-pass scorer with a plain prefill
+	@$(BIN)/python -m mapper_assets.training.prepare_base
 	@$(BIN)/python -m bench
 
 validate: setup ## Report every problem in taxonomy/, detectors/ and frameworks/

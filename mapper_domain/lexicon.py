@@ -38,6 +38,9 @@ class Concept(Value):
         forms: lower-case words separated by single blanks.
         described: forms that are opaque or ambiguous alone, with the line a vendor would explain them by.
         contrasts: near misses, with the sibling each of them means instead.
+        descriptions: one-line explanations of labels that mean this, as vendors write them.
+        names: proper names, of vendors or countries for example, that mean the label together with an ending.
+        endings: what follows each of the names.
     """
 
     label: Text
@@ -45,6 +48,9 @@ class Concept(Value):
     forms: Texts = ()
     described: Mapping[str, Text] = Field(default_factory=dict)
     contrasts: Mapping[str, Text] = Field(default_factory=dict)
+    descriptions: Texts = ()
+    names: Texts = ()
+    endings: Texts = ()
 
 
 class Lexicon(Value):
@@ -65,6 +71,17 @@ class Lexicon(Value):
             for form in (*concept.forms, *concept.described):
                 meanings[normalise(form)].add(concept.label)
         return frozenset(form for form, labels in meanings.items() if len(labels) > 1)
+
+    @cached_property
+    def crossed(self) -> Mapping[str, str]:
+        """Every name with every ending, and what it means; a form written out somewhere keeps the meaning it has there."""
+        written = {normalise(form) for c in self.concepts for form in (*c.forms, *c.described, *c.contrasts)}
+        return {
+            form: concept.label
+            for concept in self.concepts
+            for form in (f"{name} {ending}" for name in concept.names for ending in concept.endings)
+            if normalise(form) not in written
+        }
 
     @cached_property
     def counts(self) -> Mapping[str, int]:
@@ -103,6 +120,7 @@ def _read(root: Path, taxonomy: Taxonomy, detectors: Sequence[Detector], problem
     concepts: list[Concept] = []
     uses: list[Use] = []
     contrasts: list[Use] = []
+    crossed: list[Use] = []
     files = sorted(folder.glob("*.yaml"))
     if not files:
         problems.append(Problem("taxonomy/lexicon", None, "", "holds no YAML file.", "Add at least one <topic>.yaml."))
@@ -113,12 +131,14 @@ def _read(root: Path, taxonomy: Taxonomy, detectors: Sequence[Detector], problem
             for index, concept in enumerate(topic.concepts):
                 problems.extend(_labels(source, index, concept, taxonomy))
                 uses.extend(_uses(source, index, concept))
+                crossed.extend(_crossed(source, index, concept))
                 contrasts.extend(
                     Use(source, ("concepts", index, "contrasts", form), form, label)
                     for form, label in concept.contrasts.items()
                 )
-    for use in (*uses, *contrasts):
+    for use in (*uses, *contrasts, *crossed):
         problems.extend(spelling(use))
+    problems.extend(meanings(crossed, ()))
     problems.extend(meanings(uses, contrasts))
     problems.extend(judgements(uses, taxonomy, detectors))
     invented = tuple(_invented(folder / "invented", root, taxonomy, detectors, problems))
@@ -132,14 +152,24 @@ def _uses(source: Source, index: int, concept: Concept) -> Iterator[Use]:
         yield Use(source, ("concepts", index, "described", form), form, concept.label, description)
 
 
+def _crossed(source: Source, index: int, concept: Concept) -> Iterator[Use]:
+    for position, name in enumerate(concept.names):
+        for ending in concept.endings:
+            yield Use(source, ("concepts", index, "names", position), f"{name} {ending}", concept.label)
+
+
 def _labels(source: Source, index: int, concept: Concept, taxonomy: Taxonomy) -> Iterator[Problem]:
     named = {("label",): concept.label} | {("contrasts", form): label for form, label in concept.contrasts.items()}
     for at, label in named.items():
         if label not in taxonomy.names:
             remedy = did_you_mean(label, taxonomy.names) or "Add it to the taxonomy first."
             yield source.problem(("concepts", index, *at), label, "is not a label of the taxonomy.", remedy)
-    if not concept.forms and not concept.described:
+    if not (concept.forms or concept.described or concept.descriptions or concept.names):
         yield source.problem(("concepts", index), concept.label, "has no form.", "Add `forms` or `described`.")
+    if bool(concept.names) != bool(concept.endings):
+        yield source.problem(
+            ("concepts", index), concept.label, "has names without endings, or endings without names.", "Give both."
+        )
 
 
 def _invented(
@@ -176,8 +206,10 @@ def main(root: Path) -> str:
     if problems:
         raise CatalogError(_sorted(problems))
     native = sum(len(detector.maps) for detector in lexicon.detectors)
+    descriptions = sum(len(concept.descriptions) for concept in lexicon.concepts)
     return (
-        f"{sum(lexicon.counts.values())} forms in {len(lexicon.concepts)} concepts for {len(lexicon.counts)} labels. "
+        f"{sum(lexicon.counts.values())} forms, {len(lexicon.crossed)} names with an ending and {descriptions} "
+        f"descriptions in {len(lexicon.concepts)} concepts for {len(lexicon.counts)} labels. "
         f"{len(lexicon.detectors)} invented detectors with {native} labels."
     )
 

@@ -32,7 +32,7 @@ class Weights(Value):
 
     adapter: float = Field(default=1.0, gt=0.0)
     retriever: float = Field(default=1.0, gt=0.0)
-    together: Mapping[Voice, float] = Field(default_factory=lambda: {"adapter": 0.5, "retriever": 0.5})
+    together: Mapping[Voice, float] = {"adapter": 0.5, "retriever": 0.5}
 
     def of(self, opinion: Opinion) -> Mapping[Voice, float]:
         """The exponent of each voice in an opinion."""

@@ -74,7 +74,7 @@ class Lexicon(Value):
 
     @cached_property
     def crossed(self) -> Mapping[str, str]:
-        """Every name with every ending, and what it means; a form written out somewhere keeps the meaning it has there."""
+        """Every name with every ending, and what it means; a form written out keeps its own meaning."""
         written = {normalise(form) for c in self.concepts for form in (*c.forms, *c.described, *c.contrasts)}
         return {
             form: concept.label

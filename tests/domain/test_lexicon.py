@@ -78,10 +78,8 @@ def test_the_line_named_holds_the_offending_value(case: str, tmp_path: Path) -> 
 
 def test_the_command_counts_a_valid_lexicon(tmp_path: Path) -> None:
     said = lexicon.main(copy("valid", tmp_path))
-    assert (
-        said
-        == "5 forms, 0 names with an ending and 0 descriptions in 2 concepts for 2 labels. 1 invented detectors with 2 labels."
-    )
+    assert said.startswith("5 forms, 0 names with an ending and 0 descriptions in 2 concepts for 2 labels.")
+    assert said.endswith(" 1 invented detectors with 2 labels.")
 
 
 def test_the_command_reports_broken_detectors_beside_the_lexicon(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 """The decision ladder: how rules and model probabilities become one answer with one confidence.
 
 Order: an audited mapping of this very detector wins (the model only confirms it); else the surer of
-the model and the other rules, if it is sure enough; else nobody knows, and we say so. The same function
-serves live traffic and the evaluation that gates a release.
+the model and the other rules, if it is sure enough; else nobody knows, and we say so. `OTHER.Safe` is the one
+answer that can hide harm, so a model must be surer of it than of any other. The same function serves live traffic
+and the evaluation that gates a release.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from mapper_domain.events import Probability, Route
 from mapper_domain.rules import AUDITED, Match, RuleHit
 from mapper_domain.taxonomy import MODEL_ERROR, SAFE, UNKNOWN
 from mapper_domain.value import Value
+from mapper_domain.voices import Weights
 
 DEFAULT_THRESHOLD = 0.6
 
@@ -22,14 +24,16 @@ class Trust(Value):
     """Measured reliability of each way to answer, fitted on held-out detectors; part of every release.
 
     Attributes:
-        temperature: divides the model's log-probabilities before they are normalised; above 1 means less sure.
+        weights: how much each voice of the model counts (`voices.fuse`).
         rules: probability that a hit of that kind is right.
+        safe_threshold: least probability at which the model may say `OTHER.Safe`; the threshold counts as well.
     """
 
-    temperature: float = Field(default=1.0, gt=0.0)
+    weights: Weights = Weights()
     rules: Mapping[Match, Probability] = Field(
         default_factory=lambda: {Match.EXACT: 1.0, Match.FORMAT: 0.99, Match.ALIAS: 0.85, Match.ELSEWHERE: 0.85}
     )
+    safe_threshold: Probability = 0.9
 
 
 class Answer(Value):
@@ -42,7 +46,8 @@ class Answer(Value):
         route: who decided.
         match: how the rules matched, if they decided or confirmed.
         agreement: whether the model's first choice was the rules' first choice; None when only one was asked.
-        guess: the best label below the threshold, with its confidence, for a reviewer.
+        guess: the surest label below the threshold, with its confidence, for a reviewer; None where the model
+            itself prefers `OTHER.Unknown`.
     """
 
     labels: tuple[str, ...]
@@ -54,10 +59,22 @@ class Answer(Value):
     guess: tuple[str, Probability] | None = None
 
     @property
+    def first_choice(self) -> tuple[str, ...]:
+        """What it would name if it had to: its labels, or the guess where it says `OTHER.Unknown`."""
+        return self.labels if self.guess is None else (self.guess[0],)
+
+    @property
+    def first_confidence(self) -> float:
+        """Probability that the first choice is right."""
+        return self.confidence if self.guess is None else self.guess[1]
+
+    @property
     def note(self) -> str:
         """One line for the event's notes."""
         if self.guess is not None:
             label, confidence = self.guess
+            if label == SAFE:
+                return f"Best guess {label} at {confidence:.2f}, which is too unsure to call something safe."
             return f"Best guess {label} at {confidence:.2f}, below the threshold."
         if self.agreement is False and self.route == "rules":
             return "The reviewed mapping overrules the model, which preferred another label."
@@ -75,8 +92,8 @@ def decide(
 
     Args:
         rule: what the rules say, if anything.
-        probabilities: calibrated probability of every allowed label including `OTHER.Unknown`,
-            or None when no model was asked or it failed.
+        probabilities: calibrated probability of every allowed label including `OTHER.Unknown`, as `voices.fuse`
+            gives them, or None when no model was asked or it failed.
         trust: the release's measured reliabilities.
         threshold: least confidence at which a label is given.
     """
@@ -86,18 +103,34 @@ def decide(
 
     if rule is not None and rule.match in AUDITED:
         return _given(rule.labels, sure, "model" if agreement else "rules", rule.match, agreement)
-    said = best is not None and best[0] not in (UNKNOWN, MODEL_ERROR) and best[1] >= threshold
-    voice = best[1] if best is not None and said else 0.0
+    voice = 0.0 if best is None or not _may_say(*best, trust, threshold) else best[1]
     if rule is not None and voice and agreement:
         return _given(rule.labels, max(voice, sure), "model", rule.match, agreement)
     if rule is not None and sure >= threshold and sure > voice:
         return _given(rule.labels, sure, "rules", rule.match, agreement)
     if best is not None and voice:
         return _given((best[0],), voice, "model", None, agreement)
-    guess = None if best is None or best[0] == UNKNOWN else best
     return Answer(
-        labels=(UNKNOWN,), scores={UNKNOWN: 0.0}, confidence=0.0, route="unknown", agreement=agreement, guess=guess
+        labels=(UNKNOWN,),
+        scores={UNKNOWN: 0.0},
+        confidence=0.0,
+        route="unknown",
+        agreement=agreement,
+        guess=_guess(rule, sure, best),
     )
+
+
+def _may_say(label: str, probability: float, trust: Trust, threshold: float) -> bool:
+    """Whether a model this sure of a label may name it."""
+    least = max(threshold, trust.safe_threshold) if label == SAFE else threshold
+    return label not in (UNKNOWN, MODEL_ERROR) and probability >= least
+
+
+def _guess(rule: RuleHit | None, sure: float, best: tuple[str, float] | None) -> tuple[str, Probability] | None:
+    """The surer of two unsure voices, None where that is the model and it says it does not know."""
+    if rule is not None and rule.labels[0] != UNKNOWN and (best is None or sure > best[1]):
+        return rule.labels[0], sure
+    return None if best is None or best[0] == UNKNOWN else best
 
 
 def safe() -> Answer:

@@ -26,6 +26,10 @@ class Layout:
         """A PEFT adapter folder with `training.json` beside the weights, named by the SHA-256 of its weights."""
         return self.root / "adapters" / sha256
 
+    def retriever(self, sha256: str) -> Path:
+        """A retriever folder, named by the SHA-256 of its safetensors weights."""
+        return self.root / "retrievers" / sha256
+
     def evaluation(self, sha256: str) -> Path:
         """A folder with `scores.json`, `predictions.jsonl`, `answers.jsonl` and figures, named by its content."""
         return self.root / "evaluations" / sha256

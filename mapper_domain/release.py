@@ -1,6 +1,6 @@
 """Releases: the manifest, the pointer, and the verification serving and deployment share.
 
-releases/<id>/manifest.json  adapter/  catalog/{taxonomy,detectors,frameworks}/  answers.jsonl
+releases/<id>/manifest.json  adapter/  retriever/  catalog/{taxonomy,detectors,frameworks}/  answers.jsonl
 releases/current.json        the pointer, swapped atomically
 releases/promotions.jsonl    append-only: who, why, from, to, hold
 """
@@ -17,6 +17,8 @@ from mapper_domain.ladder import DEFAULT_THRESHOLD, Answer, Trust
 from mapper_domain.value import Value
 
 MANIFEST = "manifest.json"
+ADAPTER = "adapter"
+RETRIEVER = "retriever"
 POINTER = "current.json"
 PROMOTIONS = "promotions.jsonl"
 
@@ -37,6 +39,8 @@ class Manifest(Value):
     """Everything a release is. Its id is the SHA-256 of this document's content without the id.
 
     Attributes:
+        adapter_sha256: SHA-256 (hex) of the adapter's safetensors weights.
+        retriever_sha256: SHA-256 (hex) of the retriever's safetensors weights.
         files: SHA-256 (hex) of every file of the release except the manifest, by POSIX path.
         scores: the evaluation's headline numbers by name, for readers.
         gates: verdict by gate name; every one is true in a promoted release.
@@ -47,6 +51,7 @@ class Manifest(Value):
     base_model: BaseModelRef
     adapter_sha256: str
     adapter_rank: int
+    retriever_sha256: str
     dataset_sha256: str
     catalog_sha256: str
     evaluation_sha256: str
@@ -169,4 +174,8 @@ def verify(folder: Path) -> Manifest:
     ]
     if wrong:
         raise ReleaseCorrupt(f"Release {folder.name} has missing or altered files: {', '.join(sorted(wrong))}.")
+    for voice, sha in ((ADAPTER, manifest.adapter_sha256), (RETRIEVER, manifest.retriever_sha256)):
+        weights = {name: own for name, own in manifest.files.items() if name.startswith(f"{voice}/")}
+        if sha not in (own for name, own in weights.items() if name.endswith(".safetensors")):
+            raise ReleaseCorrupt(f"Release {folder.name} does not have the {voice} its manifest names.")
     return manifest

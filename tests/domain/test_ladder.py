@@ -55,6 +55,53 @@ def test_decide(
     assert (answer.labels, answer.confidence, answer.route) == (labels, confidence, route)
 
 
+SAFE = "OTHER.Safe"
+
+
+@pytest.mark.parametrize(
+    ("rule", "sure", "threshold", "labels", "route"),
+    [
+        pytest.param(None, 0.89, 0.6, (UNKNOWN,), "unknown", id="a model not sure enough calls nothing safe"),
+        pytest.param(None, 0.9, 0.6, (SAFE,), "model", id="at the safe threshold it may"),
+        pytest.param(None, 0.92, 0.95, (UNKNOWN,), "unknown", id="a stricter detector stays stricter"),
+        pytest.param(hit(SAFE, Match.ALIAS), 0.7, 0.6, (SAFE,), "rules", id="a rule needs no model for it"),
+        pytest.param(hit(SAFE, Match.EXACT), 0.1, 0.6, (SAFE,), "rules", id="a reviewed mapping decides"),
+        pytest.param(hit(NAME, Match.ELSEWHERE), 0.8, 0.3, (NAME,), "rules", id="an unsure safe yields to a rule"),
+    ],
+)
+def test_safe_takes_more_than_any_other_label(
+    rule: RuleHit | None, sure: float, threshold: float, labels: tuple[str, ...], route: str
+) -> None:
+    answer = decide(rule, {SAFE: sure, NAME: (1 - sure) / 2}, trust=TRUST, threshold=threshold)
+    assert (answer.labels, answer.route) == (labels, route)
+
+
+def test_an_unsure_safe_is_shown_to_the_reviewer_as_such() -> None:
+    answer = decide(None, {SAFE: 0.8, NAME: 0.2}, trust=TRUST)
+    assert answer.guess == (SAFE, 0.8)
+    assert "too unsure to call something safe" in answer.note
+
+
+@pytest.mark.parametrize(
+    ("rule", "probabilities", "labels", "confidence"),
+    [
+        pytest.param(None, {NAME: 0.9, EMAIL: 0.1}, (NAME,), 0.9, id="what it answers"),
+        pytest.param(None, {NAME: 0.4, EMAIL: 0.3}, (NAME,), 0.4, id="what it would guess"),
+        pytest.param(None, {UNKNOWN: 0.9, NAME: 0.1}, (UNKNOWN,), 0.0, id="a model that prefers unknown means it"),
+        pytest.param(hit(EMAIL, Match.ELSEWHERE), {NAME: 0.3}, (EMAIL,), 0.4, id="the surer rule"),
+        pytest.param(hit(EMAIL, Match.ELSEWHERE), {NAME: 0.5}, (NAME,), 0.5, id="the surer model"),
+        pytest.param(hit(EMAIL, Match.ELSEWHERE), None, (EMAIL,), 0.4, id="a rule alone"),
+        pytest.param(hit(EMAIL, Match.ELSEWHERE), {UNKNOWN: 0.5}, (UNKNOWN,), 0.0, id="unknown over a weak rule"),
+        pytest.param(None, None, (UNKNOWN,), 0.0, id="nothing to go by"),
+    ],
+)
+def test_the_first_choice_is_what_it_would_name_if_it_had_to(
+    rule: RuleHit | None, probabilities: dict[str, float] | None, labels: tuple[str, ...], confidence: float
+) -> None:
+    answer = decide(rule, probabilities, trust=TRUST)
+    assert (answer.first_choice, answer.first_confidence) == (labels, confidence)
+
+
 def test_a_guess_below_the_threshold_is_shown_to_the_reviewer_only() -> None:
     answer = decide(None, {NAME: 0.41, EMAIL: 0.3, UNKNOWN: 0.29}, trust=TRUST)
     assert answer.guess == (NAME, 0.41)

@@ -8,8 +8,10 @@ import pytest
 from mapper_domain.errors import ReleaseCorrupt, ReleaseMissing
 from mapper_domain.ladder import Trust
 from mapper_domain.release import (
+    ADAPTER,
     MANIFEST,
     POINTER,
+    RETRIEVER,
     BaseModelRef,
     Manifest,
     Pointer,
@@ -24,13 +26,21 @@ from mapper_domain.release import (
 @pytest.fixture
 def release(tmp_path: Path) -> Path:
     """A small release on disk whose manifest is true."""
-    weights = tmp_path / "staged" / "adapter" / "adapter_model.safetensors"
-    weights.parent.mkdir(parents=True)
-    weights.write_bytes(b"weights")
+    return made(tmp_path)
+
+
+def made(tmp_path: Path, **changes: object) -> Path:
+    """The same with some fields of the manifest changed before it gets its id."""
+    staged = tmp_path / "staged"
+    weights = {voice: staged / voice / f"{voice}_model.safetensors" for voice in (ADAPTER, RETRIEVER)}
+    for voice, path in weights.items():
+        path.parent.mkdir(parents=True)
+        path.write_bytes(voice.encode())
     manifest = Manifest(
         base_model=BaseModelRef(name="small", sha256="0" * 64),
-        adapter_sha256=sha256_file(weights),
+        adapter_sha256=sha256_file(weights[ADAPTER]),
         adapter_rank=16,
+        retriever_sha256=sha256_file(weights[RETRIEVER]),
         dataset_sha256=sha256_text("dataset"),
         catalog_sha256=sha256_text("catalogue"),
         evaluation_sha256=sha256_text("evaluation"),
@@ -39,10 +49,11 @@ def release(tmp_path: Path) -> Path:
         prompt_version="1",
         trust=Trust(),
         seed=7,
-        files={"adapter/adapter_model.safetensors": sha256_file(weights)},
+        files={path.relative_to(staged).as_posix(): sha256_file(path) for path in weights.values()},
     )
-    (tmp_path / "staged" / MANIFEST).write_text(canonical(manifest))
-    return (tmp_path / "staged").rename(tmp_path / manifest.id)
+    manifest = Manifest.model_validate({**manifest.model_dump(), **changes})
+    (staged / MANIFEST).write_text(canonical(manifest))
+    return staged.rename(tmp_path / manifest.id)
 
 
 def test_an_untouched_release_verifies(release: Path) -> None:
@@ -55,11 +66,18 @@ def test_a_release_that_is_not_there_is_missing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"other", None])
-def test_an_altered_or_deleted_file_is_named(release: Path, damage: bytes | None) -> None:
-    weights = release / "adapter" / "adapter_model.safetensors"
+@pytest.mark.parametrize("voice", [ADAPTER, RETRIEVER])
+def test_an_altered_or_deleted_file_is_named(release: Path, voice: str, damage: bytes | None) -> None:
+    weights = release / voice / f"{voice}_model.safetensors"
     weights.unlink() if damage is None else weights.write_bytes(damage)
-    with pytest.raises(ReleaseCorrupt, match=r"adapter/adapter_model\.safetensors"):
+    with pytest.raises(ReleaseCorrupt, match=rf"{voice}/{voice}_model\.safetensors"):
         verify(release)
+
+
+@pytest.mark.parametrize("voice", [ADAPTER, RETRIEVER])
+def test_weights_other_than_the_manifest_names_are_refused(tmp_path: Path, voice: str) -> None:
+    with pytest.raises(ReleaseCorrupt, match=f"the {voice} its manifest names"):
+        verify(made(tmp_path, **{f"{voice}_sha256": "0" * 64}))
 
 
 def test_a_manifest_altered_after_the_fact_is_refused(release: Path) -> None:

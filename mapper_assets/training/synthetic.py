@@ -57,12 +57,15 @@ def concepts(seed: int) -> tuple[Concept, ...]:
     return tuple(found)
 
 
-def unmappable(seed: int) -> tuple[str, ...]:
-    """Label strings nobody could map: random strings, opaque codes, syllables, words of no detector's world."""
+def unmappable(seed: int, rows: int = UNMAPPABLE_ROWS) -> tuple[str, ...]:
+    """Label strings nobody could map: random strings, opaque codes, syllables, words of no detector's world.
+
+    Fewer rows are the beginning of more.
+    """
     chance = random.Random(f"{seed}:unmappable")  # noqa: S311
     makers: tuple[Callable[[random.Random], str], ...] = (_code, _hexadecimal, _syllables, _mash, _words)
     found: dict[str, None] = {}
-    while len(found) < UNMAPPABLE_ROWS:
+    while len(found) < rows:
         found[makers[len(found) % len(makers)](chance)] = None
     return tuple(found)
 

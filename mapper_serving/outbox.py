@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import orjson
+import structlog
 
 from mapper_domain.errors import EventWriteError
 
@@ -25,6 +26,8 @@ PAGE_BYTES: Final = 4096
 BUSY_SECONDS: Final = 10.0
 FAILURE_SECONDS: Final = 5.0
 """How long after a failed commit the outbox says it does not accept rows; then only trying can tell."""
+
+log = structlog.get_logger(__name__)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS days (
@@ -239,14 +242,12 @@ class Outbox:
         try:
             store(self._connection, rows, datetime.now(UTC))
             self.problem = ""
-        except sqlite3.Error as failure:
-            self.problem = f"The outbox cannot be written: {failure}."
-            self._failed_at = time.monotonic()
-            error = EventWriteError(self.problem)
+        except Exception as failure:  # noqa: BLE001  (these callers are refused; the thread lives on for the next)
+            error = EventWriteError(self._failed("written", failure))
         with self._lock:
             self._queued -= len(rows)
             self._stored += 0 if error else len(rows)
-        self._on_commit(0 if error else len(rows), time.monotonic() - started)
+        self._tell(0 if error else len(rows), time.monotonic() - started)
         for loop in {submission.loop for submission in batch}:
             futures = [submission.future for submission in batch if submission.loop is loop]
             try:
@@ -257,16 +258,28 @@ class Outbox:
     def _recount(self) -> None:
         try:
             self._stored = _count(self._connection)
-        except sqlite3.Error as failure:
-            self.problem = f"The outbox cannot be read: {failure}."
-            self._failed_at = time.monotonic()
+        except Exception as failure:  # noqa: BLE001  (as above)
+            self._failed("read", failure)
+
+    def _failed(self, action: str, failure: Exception) -> str:
+        """Note why the outbox does not work. Only SQLite's own messages are repeated: others may quote a row."""
+        told = str(failure) if isinstance(failure, sqlite3.Error) else type(failure).__name__
+        self.problem = f"The outbox cannot be {action}: {told}."
+        self._failed_at = time.monotonic()
+        return self.problem
+
+    def _tell(self, rows: int, seconds: float) -> None:
+        try:
+            self._on_commit(rows, seconds)
+        except Exception as failure:
+            log.error("outbox.listener_failed", exc_info=failure)
 
 
 def store(connection: sqlite3.Connection, rows: Sequence[Row], now: datetime) -> None:
     """Write rows, number them and count them, in one durable transaction.
 
     Raises:
-        sqlite3.Error: when nothing was written.
+        Exception: when nothing was written; `sqlite3.Error` unless a row is no JSON.
     """
     moment = now.isoformat()
     batch = [

@@ -138,6 +138,41 @@ def test_a_full_disk_refuses_the_whole_submission_and_leaves_no_gap(tmp_path: Pa
     assert read(tmp_path, "SELECT sequence, event_id FROM events") == [(1, "1"), (2, "4")]
 
 
+UNSTORABLE = {
+    "not JSON": Event("acme", "2026-11-23", "2", "{}", "half a pair: \ud800"),
+    "no text": Event("acme", "2026-11-23", "2", "{}", {"a", "set"}),  # type: ignore[arg-type]
+    "no row": ("acme",),
+}
+"""Rows that fail in three ways: while they are encoded, likewise, and in SQLite."""
+
+
+@pytest.mark.parametrize("name", UNSTORABLE)
+def test_a_row_that_cannot_be_stored_is_refused_to_its_caller_and_the_writer_lives_on(
+    tmp_path: Path, name: str
+) -> None:
+    outbox = opened(tmp_path)
+    asyncio.run(outbox.append([event(1)]))
+    with pytest.raises(EventWriteError, match="cannot be written") as caught:
+        asyncio.run(outbox.append([event(0), UNSTORABLE[name]]))  # type: ignore[list-item]
+    assert "half a pair" not in str(caught.value)
+    assert outbox.pending == 1
+    asyncio.run(outbox.append([event(3)]))
+    assert (outbox.problem, outbox.accepts, outbox.pending) == ("", True, 2)
+    outbox.close()
+    assert read(tmp_path, "SELECT sequence, event_id FROM events") == [(1, "1"), (2, "3")]
+
+
+def test_a_listener_that_fails_costs_neither_rows_nor_the_writer(tmp_path: Path) -> None:
+    def listener(rows: int, _seconds: float) -> None:
+        raise RuntimeError("no metric of that name")
+
+    outbox = Outbox(tmp_path / "outbox.sqlite", max_rows=10, max_bytes=1 << 30, on_commit=listener)
+    for number in range(3):
+        asyncio.run(outbox.append([event(number)]))
+    outbox.close()
+    assert read(tmp_path, "SELECT event_id FROM events ORDER BY sequence") == [("0",), ("1",), ("2",)]
+
+
 def test_a_closed_outbox_takes_nothing_more(tmp_path: Path) -> None:
     outbox = opened(tmp_path)
     outbox.close()

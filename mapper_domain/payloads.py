@@ -5,7 +5,7 @@ label means is no concern of this module. Nothing here ever puts a piece of an a
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Self
 
@@ -20,6 +20,9 @@ from mapper_domain.verdicts import Verdict, one_label
 
 MAX_FINDINGS = 1000
 """Most findings in one answer."""
+
+MAX_FIELD, MAX_DESCRIPTION = 64, 500
+"""Most characters of what a detector nobody has described may say about a label."""
 
 
 class Payload(Value):
@@ -72,7 +75,8 @@ def findings(output: JsonValue, payload: Payload | None) -> tuple[Finding, ...]:
     Args:
         output: the detector's answer, or just one of its labels.
         payload: how its YAML says answers read. None for a detector nobody has described: it sends a label,
-            or one or many objects `{label, score?, field?, description?}` with scores in 0..1.
+            or one or many objects `{label, score?, field?, description?}` with scores in 0..1. Whatever it sends
+            counts as found: only its YAML could say below which score it does not.
 
     Raises:
         DetectorFailed: when the answer reports a failure.
@@ -125,16 +129,24 @@ def _described(output: JsonValue) -> Iterator[Finding]:
                 "Without a YAML for the detector, output is a label, or one or many objects with label and, "
                 "if you like, score, field and description, and nothing else."
             )
-        field, text = entry.get("field"), entry.get("description", "")
         score = None if entry.get("score") is None else number(entry["score"], "score")
         if score is not None and not 0.0 <= score <= 1.0:
             raise PayloadError("A score is outside 0..1; divide it by the end of the detector's scale.")
         yield Finding(
             label=one_label(str(entry["label"])),
-            field=field if isinstance(field, str) else None,
+            field=_text_of(entry, "field", MAX_FIELD) or None,
             score=score,
-            description=text if isinstance(text, str) else "",
+            description=_text_of(entry, "description", MAX_DESCRIPTION),
         )
+
+
+def _text_of(entry: Mapping[str, JsonValue], key: str, most: int) -> str:
+    text = entry.get(key)
+    if text is None:
+        return ""
+    if not isinstance(text, str) or len(text) > most:
+        raise PayloadError(f"A {key} is a text of at most {most} characters.")
+    return text
 
 
 def _parse_json(text: str) -> JsonValue:

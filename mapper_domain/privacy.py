@@ -16,6 +16,17 @@ MAX_LABEL_CHARS = 64
 MAX_LABEL_WORDS = 8
 MAX_BLANKS = 5
 
+NAME_WORDS = frozenset(
+    """
+    agent ai analyzer api base bert check checker classifier cloud custom detect detection detector distilbert eval
+    evaluator filter gateway gpt guard guardian guardrail guardrails inhouse input internal judge large llama llm local
+    mini mistral ml model moderator monitor my nlp open our output policy production prompt proxy qwen recognizer
+    redactor roberta rules safety scan scanner scorer sentinel service shield small tagger team test v validator
+    watch xlm
+    """.split()  # noqa: SIM905  (seventy quoted words are harder to read)
+)
+"""Words that names of detectors consist of besides those of the catalogue."""
+
 _LABEL_SHAPE = re.compile(r"[A-Za-z][A-Za-z0-9 _\-./:&()]*")
 _NAME_SHAPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+/-]{0,63}")
 _VERSION_SHAPE = re.compile(
@@ -95,6 +106,20 @@ def may_store(label: str, detector: Detector | None, known_words: Collection[str
 def is_name(text: str) -> bool:
     """Whether a text is fit to be stored as a detector's name: short, no blanks, not private."""
     return _NAME_SHAPE.fullmatch(text) is not None and not looks_private(text)
+
+
+def may_store_name(text: str, known_words: Collection[str]) -> bool:
+    """Whether the name of a detector nobody has described may be stored as it is.
+
+    A password or a person's name has the form of a name, too; so each word has to be known or in `NAME_WORDS`, or be
+    a number of one or two digits, as in `my-pii-scanner-2`.
+    """
+    parts = words(text)
+    if not parts or len(parts) > MAX_LABEL_WORDS or not is_name(text) or all(part.isdigit() for part in parts):
+        return False
+    return all(
+        len(part) <= 2 if part.isdigit() else part in NAME_WORDS or _is_known(part, known_words) for part in parts
+    )
 
 
 def is_version(text: str) -> bool:

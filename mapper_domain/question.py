@@ -22,6 +22,11 @@ class Question(Value):
     description: str = ""
 
     @property
+    def brief(self) -> "Question":
+        """The same without its kind and description, for a model that failed on more."""
+        return self.model_copy(update={"kind": "", "description": ""})
+
+    @property
     def instruction(self) -> str:
         """The same as the language model reads it."""
         return prompt.instruction(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import cast
+from typing import Literal, cast
 
 import orjson
 from pydantic import (
@@ -19,6 +19,7 @@ from pydantic import (
 
 from mapper_domain.detectors import Detector
 from mapper_domain.events import CanonicalEvent, Environment
+from mapper_domain.payloads import MAX_DESCRIPTION, MAX_FIELD
 from mapper_domain.privacy import is_name, is_reference, is_version
 from mapper_domain.verdicts import MAX_LABEL
 from mapper_serving.problems import Code, FieldProblem, ProblemDocument, Refusal, invalid_request
@@ -50,8 +51,8 @@ class Metadata(Closed):
         environment: where it happened, if not in the tenant's usual environment.
     """
 
-    field: str | None = Field(default=None, max_length=64)
-    description: str = Field(default="", max_length=500)
+    field: str | None = Field(default=None, max_length=MAX_FIELD)
+    description: str = Field(default="", max_length=MAX_DESCRIPTION)
     raw_ref: str = Field(default="", max_length=250)
     environment: Environment | None = None
 
@@ -72,6 +73,7 @@ class MapRequest(Closed):
         detector: the detector's name.
         output: its label, or its native answer where the detector's YAML declares a payload.
         detector_version: its version, if not the one its YAML was read from.
+        events: `one` event with a label for every finding, or one event `per_finding`.
         occurred_at: when the detector ran; now, when left out.
         tenant_id: only for callers that must name it; has to be the API key's tenant.
     """
@@ -79,6 +81,7 @@ class MapRequest(Closed):
     detector: str = Field(min_length=1, max_length=64)
     output: JsonValue
     metadata: Metadata = Metadata()
+    events: Literal["one", "per_finding"] = "one"
     detector_version: str = Field(default="", max_length=64)
     occurred_at: AwareDatetime | None = None
     tenant_id: str | None = None
@@ -116,18 +119,38 @@ class BatchRequest(Closed):
     tenant_id: str | None = None
 
 
+class RecordedEvent(Closed):
+    """An event and the id it is stored under."""
+
+    event_id: str
+    event: CanonicalEvent
+
+
+class EventList(Closed):
+    """Answer to an output that was sent with `"events": "per_finding"`: its events in the order of the findings.
+
+    An output in which nothing was found, or whose detector failed, has one event.
+    """
+
+    events: tuple[RecordedEvent, ...] = Field(min_length=1)
+
+
 class BatchItem(Closed):
-    """What became of one item: an event or a problem, at the place the item had."""
+    """What became of one item, at the place the item had.
+
+    Exactly one of: `event_id` and `event`; `events`, when the item asked for one per finding; `problem`.
+    """
 
     index: int
     status: int
     event_id: str | None = None
     event: CanonicalEvent | None = None
+    events: tuple[RecordedEvent, ...] | None = None
     problem: ProblemDocument | None = None
 
 
 class BatchCounts(Closed):
-    """received = accepted + rejected."""
+    """Of items, whatever number of events one became: received = accepted + rejected."""
 
     received: int
     accepted: int

@@ -9,11 +9,18 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from mapper_domain.events import CanonicalEvent
-from mapper_serving.bodies import BatchAnswer, BatchRequest, MapRequest
+from mapper_serving.bodies import BatchAnswer, BatchRequest, EventList, MapRequest
 from mapper_serving.problems import KINDS, MEDIA_TYPE, Code, ProblemDocument
 
 _REF = "#/components/schemas/{model}"
-_PUBLISHED: tuple[type[BaseModel], ...] = (MapRequest, BatchRequest, CanonicalEvent, BatchAnswer, ProblemDocument)
+_PUBLISHED: tuple[type[BaseModel], ...] = (
+    MapRequest,
+    BatchRequest,
+    CanonicalEvent,
+    EventList,
+    BatchAnswer,
+    ProblemDocument,
+)
 _SECURITY = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -34,6 +41,13 @@ def answer(model: type[BaseModel], description: str, *headers: str) -> dict[str,
         "content": {"application/json": {"schema": _ref(model)}},
         "headers": {name: {"schema": {"type": "string"}, "required": True} for name in headers},
     }
+
+
+def either(first: Mapping[str, Any], model: type[BaseModel], *headers: str) -> dict[str, Any]:
+    """A response as `first`, or with another body that lacks these headers."""
+    schemas = [first["content"]["application/json"]["schema"], _ref(model)]
+    declared = {name: {**header, "required": name not in headers} for name, header in first["headers"].items()}
+    return {**first, "content": {"application/json": {"schema": {"oneOf": schemas}}}, "headers": declared}
 
 
 def problems(*codes: Code) -> dict[int | str, dict[str, Any]]:

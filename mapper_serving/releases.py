@@ -20,10 +20,10 @@ from mapper_domain.ladder import Answer
 from mapper_domain.layout import Layout
 from mapper_domain.privacy import lexicon
 from mapper_domain.prompt import PROMPT_VERSION
-from mapper_domain.release import KnownAnswer, Manifest, read_pointer, sha256_weights, verify
+from mapper_domain.release import ADAPTER, RETRIEVER, KnownAnswer, Manifest, read_pointer, sha256_weights, verify
 from mapper_domain.rules import RuleMapper
 from mapper_serving.engines.base import Engine
-from mapper_serving.state import Question, Serving, versions
+from mapper_serving.state import LabelKey, Serving, versions
 from mapper_serving.telemetry import Metrics
 
 ANSWERS = "answers.jsonl"
@@ -31,9 +31,9 @@ log = structlog.get_logger(__name__)
 
 
 class OpenEngine(Protocol):
-    """Loads and warms an engine for an adapter over a base model."""
+    """Loads and warms an engine: an adapter over a base model, and a retriever."""
 
-    def __call__(self, base: Path, adapter: Path, labels: Sequence[str]) -> Engine:
+    def __call__(self, base: Path, adapter: Path, retriever: Path, labels: Sequence[str]) -> Engine:
         """The engine.
 
         Raises:
@@ -69,7 +69,7 @@ def load(layout: Layout, release: str, open_engine: OpenEngine) -> Serving:
         trust=manifest.trust,
         threshold=manifest.threshold,
         known=_known(folder / ANSWERS),
-        engine=open_engine(base, folder / "adapter", labels),
+        engine=open_engine(base, folder / ADAPTER, folder / RETRIEVER, labels),
     )
 
 
@@ -83,21 +83,21 @@ def _check_fit(manifest: Manifest, folder: Path, base: Path) -> None:
     if sha256_weights(base) != manifest.base_model.sha256:
         raise ReleaseMismatch(f"The base model {manifest.base_model.name} here is not the one it was trained on.")
     try:
-        rank = json.loads((folder / "adapter" / "adapter_config.json").read_bytes())["r"]
+        rank = json.loads((folder / ADAPTER / "adapter_config.json").read_bytes())["r"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ReleaseCorrupt("The adapter has no readable adapter_config.json.") from error
     if rank != manifest.adapter_rank:
         raise ReleaseMismatch(f"The adapter has rank {rank}; the manifest says {manifest.adapter_rank}.")
 
 
-def _known(path: Path) -> Mapping[Question, Answer]:
+def _known(path: Path) -> Mapping[LabelKey, Answer]:
     try:
         lines = [KnownAnswer.model_validate_json(line) for line in path.read_bytes().splitlines() if line.strip()]
     except FileNotFoundError:
         raise ReleaseMissing(f"The release has no {ANSWERS}.") from None
     except ValidationError as error:
         raise ReleaseCorrupt(f"{ANSWERS} cannot be read: {error.error_count()} problems.") from error
-    return {Question(line.detector, line.field, line.label): line.answer for line in lines}
+    return {(line.detector, line.field, line.label): line.answer for line in lines}
 
 
 class Releases:

@@ -69,6 +69,8 @@ async def running(settings: Settings, first: Serving, open_engine: OpenEngine) -
     )
     metrics.follow("mapper_outbox_pending_events", lambda: outbox.pending)
     metrics.follow("mapper_keys_reload_failures", lambda: keyring.failures)
+    mapper = Mapper(settings, metrics)
+    metrics.follow("mapper_model_calls_per_thousand_events", mapper.calls.per_thousand)
     shipper = shipping.Shipper(
         settings,
         on_shipped=lambda shipped: _shipped(metrics, shipped),
@@ -78,7 +80,7 @@ async def running(settings: Settings, first: Serving, open_engine: OpenEngine) -
     watcher = Releases(settings.layout, first, open_engine, metrics, retry_seconds=settings.release_retry_seconds)
     following = asyncio.create_task(watcher.run(settings.release_poll_seconds))
     try:
-        yield Service(settings, metrics, keyring, outbox, watcher, Mapper(settings, metrics))
+        yield Service(settings, metrics, keyring, outbox, watcher, mapper)
     finally:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
@@ -95,10 +97,12 @@ def rejection(tenant: Tenant, code: Code, now: datetime) -> Rejection:
 def local_engine(settings: Settings) -> OpenEngine:
     """Opens the engine that runs in this process."""
 
-    def open_engine(base: Path, adapter: Path, labels: Sequence[str]) -> Engine:
+    def open_engine(base: Path, adapter: Path, retriever: Path, labels: Sequence[str]) -> Engine:
         from mapper_serving.engines.local import LocalEngine
 
-        return LocalEngine.load(base, adapter, labels, threads=settings.engine_threads, queue=settings.engine_queue)
+        return LocalEngine.load(
+            base, adapter, retriever, labels, threads=settings.engine_threads, queue=settings.engine_queue
+        )
 
     return open_engine
 

@@ -20,7 +20,7 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     unknown_detectors: Literal["refuse", "model"] = Field(
-        default="refuse", description="What to do with a detector nobody has described: 404, or ask the model."
+        default="model", description="What to do with a detector nobody has described: ask the model, or 404."
     )
 
     deadline_seconds: float = Field(default=2.0, gt=0, description="Time one /map may wait for the model.")

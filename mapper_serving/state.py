@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
 
 import orjson
 from cachetools import LRUCache
@@ -11,22 +10,22 @@ from cachetools import LRUCache
 from mapper_domain.catalog import Catalog
 from mapper_domain.events import Versions
 from mapper_domain.ladder import DEFAULT_THRESHOLD, Answer, Trust
-from mapper_domain.privacy import lexicon, may_store
+from mapper_domain.privacy import lexicon, may_store, may_store_name
 from mapper_domain.prompt import PROMPT_VERSION
+from mapper_domain.question import Question
 from mapper_domain.rules import RuleMapper
+from mapper_domain.text import nearest
 from mapper_serving.engines.base import Engine
 
 RULES = "rules"
 """Stands where a release id would, when no release is involved."""
 
 
-class Question(NamedTuple):
-    """What an answer depends on within one release."""
+LabelKey = tuple[str, str | None, str]
+"""Detector, field and label: what the answer to a label of the catalogue depends on within one release."""
 
-    detector: str
-    field: str | None
-    label: str
-    description: str = ""
+LOOKALIKE = 0.8
+"""Least similarity of a known detector's name to an unknown one at which the event's note asks whether it was meant."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,11 +34,12 @@ class Serving:
 
     Attributes:
         versions: of everything an answer depends on; `versions.release` is `rules` without a release.
-        known: answers computed at promotion for every label of the catalogue.
+        known: answers computed at promotion for every label of the catalogue, by detector, field and label.
         engine: None without a release.
         words: words that may be stored as part of a label (`mapper_domain.privacy`).
         seen: answers given since this release began to serve, for questions `known` does not have.
         storable: whether labels of a detector may be stored as they are.
+        hints: what a reader is told of an unknown detector's name.
         evidence: control keys by (labels, tenant conditions).
     """
 
@@ -49,10 +49,11 @@ class Serving:
     words: frozenset[str]
     trust: Trust = field(default_factory=Trust)
     threshold: float = DEFAULT_THRESHOLD
-    known: Mapping[Question, Answer] = field(default_factory=dict)
+    known: Mapping[LabelKey, Answer] = field(default_factory=dict)
     engine: Engine | None = None
     seen: LRUCache[Question, Answer] = field(default_factory=lambda: LRUCache(20_000))
     storable: LRUCache[tuple[str, tuple[str, ...]], bool] = field(default_factory=lambda: LRUCache(20_000))
+    hints: LRUCache[str, str] = field(default_factory=lambda: LRUCache(5_000))
     evidence: LRUCache[tuple[tuple[str, ...], frozenset[str]], tuple[str, ...]] = field(
         default_factory=lambda: LRUCache(5_000)
     )
@@ -70,6 +71,19 @@ class Serving:
             known = self.catalog.by_name.get(detector)
             found = all(may_store(label, known, self.words) for label in labels)
             self.storable[key] = found
+        return found
+
+    def may_store_name(self, detector: str) -> bool:
+        """Whether a detector's name may be stored: some YAML has it, or every word of it is known."""
+        return detector in self.catalog.by_name or may_store_name(detector, self.words)
+
+    def hint(self, detector: str) -> str:
+        """One sentence for events of a detector that no YAML describes; never holds the name itself."""
+        found = self.hints.get(detector)
+        if found is None:
+            near = nearest(detector, self.catalog.by_name, limit=1, cutoff=LOOKALIKE)
+            found = "No YAML describes this detector" + (f"; was {near[0]} meant?" if near else ".")
+            self.hints[detector] = found
         return found
 
     def controls(self, labels: tuple[str, ...], conditions: frozenset[str]) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Metrics: one table of everything this service measures. No tenant and no detector in any label."""
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final, Literal, NamedTuple
 
@@ -33,9 +34,14 @@ METRICS: Final[Mapping[str, Metric]] = {
     "mapper_confidence_ratio": Metric("histogram", "Confidence of answers.", (), _CONFIDENCE),
     "mapper_unknown_total": Metric("counter", "Events answered OTHER.Unknown."),
     "mapper_disagreements_total": Metric("counter", "Events in which a reviewed mapping overruled the model."),
-    "mapper_fallbacks_total": Metric("counter", "Findings the model should have answered and did not.", ("reason",)),
+    "mapper_fallbacks_total": Metric(
+        "counter", "Findings the whole model should have answered and did not, by reason.", ("reason",)
+    ),
     "mapper_known_labels_total": Metric("counter", "Findings answered by look-up, without a model call."),
     "mapper_model_calls_total": Metric("counter", "Questions put to the model, by outcome.", ("outcome",)),
+    "mapper_model_calls_per_thousand_events": Metric(
+        "gauge", "Questions put to the model for the last 10,000 events, per thousand of them."
+    ),
     "mapper_model_call_duration_seconds": Metric("histogram", "Time of one question, with waiting.", (), _LATENCY),
     "mapper_rejections_total": Metric("counter", "Requests and batch items refused, by problem code.", ("code",)),
     "mapper_outbox_pending_events": Metric("gauge", "Rows made durable and not shipped yet."),
@@ -54,6 +60,28 @@ METRICS: Final[Mapping[str, Metric]] = {
     "mapper_keys_reload_failures": Metric("gauge", "Times the keys file changed and could not be read."),
 }
 """Every metric of the service by full name; the documentation test compares against it."""
+
+
+class Window:
+    """A count per event, over the last events only, so that one sees it change.
+
+    Used from one thread; read from any.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._last: deque[int] = deque(maxlen=size)
+        self._total = 0
+
+    def add(self, count: int) -> None:
+        """Note the count of one more event; the oldest one goes when the window is full."""
+        if len(self._last) == self._last.maxlen:
+            self._total -= self._last[0]
+        self._last.append(count)
+        self._total += count
+
+    def per_thousand(self) -> float:
+        """The mean count of an event, times 1,000; 0 before the first event."""
+        return 1000 * self._total / len(self._last) if self._last else 0.0
 
 
 class Metrics:

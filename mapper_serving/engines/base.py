@@ -1,22 +1,47 @@
 """What serving expects of a model, whoever runs it."""
 
-from collections.abc import Mapping
-from typing import Protocol
+from typing import Literal, NamedTuple, Protocol
+
+from mapper_domain.errors import EngineError, EngineOverloaded, EngineTimeout
+from mapper_domain.question import Question
+from mapper_domain.voices import Opinion
+
+Silence = Literal["overloaded", "timeout", "error"]
+"""Why a voice was not heard: too many questions waited for it already, it was late, or it failed."""
+
+
+class Heard(NamedTuple):
+    """What a model said about one question.
+
+    Attributes:
+        opinion: what each voice that was heard says; at least one was.
+        silence: why another voice was not; None when all were.
+    """
+
+    opinion: Opinion
+    silence: Silence | None = None
 
 
 class Engine(Protocol):
-    """Scores every allowed label for one question. One engine belongs to one release and is never re-used."""
+    """Asks the voices of one release. One engine belongs to one release and is never re-used."""
 
-    async def score(self, question: str, deadline: float) -> Mapping[str, float]:
-        """Natural-log probability of every label.
+    async def score(self, question: Question, deadline: float) -> Heard:
+        """What the voices say about every label.
 
         Args:
-            question: a rendered `prompt.instruction`.
-            deadline: time of the running loop (`loop.time()`) after which nobody waits for the answer.
+            question: about one native label.
+            deadline: time of the running loop (`loop.time()`) after which a slow voice is not waited for.
 
         Raises:
-            EngineOverloaded: when too many questions wait already.
-            EngineTimeout: when the deadline passes first.
-            EngineError: when the model fails.
+            EngineOverloaded: when no voice was heard because too many questions wait already.
+            EngineTimeout: when no voice was heard in time.
+            EngineError: when no voice was heard because the model fails.
         """
         ...
+
+
+def silence(error: EngineError) -> Silence:
+    """The short name of an engine's error."""
+    if isinstance(error, EngineTimeout):
+        return "timeout"
+    return "overloaded" if isinstance(error, EngineOverloaded) else "error"

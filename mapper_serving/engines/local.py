@@ -1,79 +1,111 @@
-"""The model in this very process: one worker thread, a bounded queue, a deadline for each question."""
+"""The model in this very process: the adapter and the retriever, each in a thread of its own.
+
+The retriever answers in milliseconds, so it is waited for a moment even where the deadline has passed already. The
+adapter takes hundreds of them: where it is late, its queue full or it fails, the retriever alone is heard.
+"""
 
 import asyncio
 import math
-import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
 
-from mapper_domain import prompt
 from mapper_domain.errors import EngineError, EngineOverloaded, EngineTimeout, ReleaseMismatch
+from mapper_domain.question import Question
+from mapper_domain.voices import LogProbs, Voice
+from mapper_serving.engines.base import Heard, silence
+from mapper_serving.engines.line import Line, Scorer
 
-_PROBE = prompt.instruction("warm-up", "email_address", kind="pii")
+RETRIEVER_SECONDS = 0.5
+"""Least time the retriever gets, whatever the deadline."""
 
-
-class Scorer(Protocol):
-    """What the worker thread runs; `mapper_model.scorer.LabelScorer` is one."""
-
-    def score(self, questions: Sequence[str]) -> list[dict[str, float]]:
-        """Natural-log probability of every label for each question."""
-        ...
+_PROBE = Question(detector="warm-up", label="email_address", kind="pii")
 
 
 class LocalEngine:
-    """An `Engine` over a scorer that computes in one thread of its own.
+    """An `Engine` over an adapter's and a retriever's scorer."""
 
-    Its thread ends when the last request that holds the engine has let go of it.
-    """
+    def __init__(self, adapter: Scorer[str], retriever: Scorer[Question], *, queue: int) -> None:
+        """An engine.
 
-    def __init__(self, scorer: Scorer, *, queue: int) -> None:
-        self._scorer = scorer
-        self._limit = queue
-        self._waiting = 0
-        self._lock = threading.Lock()
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
+        Args:
+            adapter: reads instructions.
+            retriever: reads questions.
+            queue: questions that may wait for the adapter at once.
+        """
+        self._adapter = Line("adapter", adapter, most=queue)
+        self._retriever = Line("retriever", retriever)
 
     @classmethod
-    def load(cls, base: Path, adapter: Path, labels: Sequence[str], *, threads: int, queue: int) -> "LocalEngine":
-        """An engine for one adapter, warm: its first question is answered and checked.
+    def load(
+        cls, base: Path, adapter: Path, retriever: Path, labels: Sequence[str], *, threads: int, queue: int
+    ) -> "LocalEngine":
+        """An engine for one release, warm: each voice has answered a question, and its answer was checked.
 
         Raises:
-            ReleaseMismatch: when base and adapter do not fit, or the answer is not a distribution over the labels.
+            ReleaseMismatch: when a voice cannot be loaded or does not answer with a distribution over the labels.
         """
+        from mapper_model.retriever import Retriever
         from mapper_model.scorer import LabelScorer
 
         try:
             scorer = LabelScorer.load(base, adapter, labels, threads=threads)
-            answer = scorer.score([_PROBE])[0]
+            said: dict[Voice, LogProbs] = {"adapter": scorer.score([_PROBE.instruction])[0]}
         except Exception as error:  # each library below has its own errors for files it cannot use
             raise ReleaseMismatch(
                 f"The adapter cannot be loaded over its base model ({type(error).__name__}); promote another release."
             ) from error
-        total = sum(math.exp(value) for value in answer.values())
-        if set(answer) != set(labels) or not math.isclose(total, 1.0, abs_tol=1e-3):
-            raise ReleaseMismatch("The model does not answer with a distribution over the labels.")
-        return cls(scorer, queue=queue)
-
-    async def score(self, question: str, deadline: float) -> Mapping[str, float]:
-        """As `Engine.score`. A question nobody waits for any more is not computed unless it has begun."""
-        with self._lock:
-            if self._waiting >= self._limit:
-                raise EngineOverloaded(f"{self._waiting} questions wait for the model already.")
-            self._waiting += 1
-        job = self._worker.submit(self._scorer.score, [question])
-        job.add_done_callback(self._left)
         try:
-            async with asyncio.timeout_at(deadline):
-                answers = await asyncio.wrap_future(job)
-        except TimeoutError:
-            job.cancel()
-            raise EngineTimeout("The model did not answer in time.") from None
-        except Exception as error:  # whatever the model does, the ladder goes on to the rules
-            raise EngineError(f"The model failed with {type(error).__name__}.") from error
-        return answers[0]
+            classifier = Retriever.load(retriever)
+            said["retriever"] = classifier.score([_PROBE])[0]
+        except Exception as error:  # as above
+            raise ReleaseMismatch(
+                f"The retriever cannot be loaded ({type(error).__name__}); promote another release."
+            ) from error
+        check(said, labels)
+        return cls(scorer, classifier, queue=queue)
 
-    def _left(self, _job: "Future[list[dict[str, float]]]") -> None:
-        with self._lock:
-            self._waiting -= 1
+    async def score(self, question: Question, deadline: float) -> Heard:
+        """As `Engine.score`."""
+        loop = asyncio.get_running_loop()
+        heard = await asyncio.gather(
+            self._ask_retriever(question, max(deadline, loop.time() + RETRIEVER_SECONDS)),
+            self._ask_adapter(question, deadline),
+        )
+        opinion = {voice: said for voice, said in zip(_VOICES, heard, strict=True) if not isinstance(said, EngineError)}
+        errors = [said for said in heard if isinstance(said, EngineError)]
+        if not opinion:
+            raise errors[-1]
+        return Heard(opinion, silence(errors[0]) if errors else None)
+
+    async def _ask_retriever(self, question: Question, deadline: float) -> LogProbs | EngineError:
+        try:
+            return await self._retriever.ask(question, deadline)
+        except EngineError as error:
+            return error
+
+    async def _ask_adapter(self, question: Question, deadline: float) -> LogProbs | EngineError:
+        """What it says, to the shorter question if it failed on the whole one."""
+        try:
+            return await self._adapter.ask(question.instruction, deadline)
+        except (EngineOverloaded, EngineTimeout) as error:
+            return error
+        except EngineError as first:
+            try:
+                return await self._adapter.ask(question.brief.instruction, deadline)
+            except EngineError:
+                return first
+
+
+_VOICES: tuple[Voice, Voice] = ("retriever", "adapter")
+
+
+def check(said: Mapping[Voice, LogProbs], labels: Sequence[str]) -> None:
+    """Nothing, if every voice answers with a distribution over exactly these labels.
+
+    Raises:
+        ReleaseMismatch: naming the voice that does not.
+    """
+    for voice, logprobs in said.items():
+        total = sum(math.exp(value) for value in logprobs.values())
+        if set(logprobs) != set(labels) or not math.isclose(total, 1.0, abs_tol=1e-3):
+            raise ReleaseMismatch(f"The {voice} does not answer with a distribution over the labels.")

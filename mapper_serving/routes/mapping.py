@@ -17,7 +17,16 @@ from mapper_domain.errors import EventWriteError
 from mapper_domain.events import CanonicalEvent, Versions
 from mapper_serving import openapi
 from mapper_serving.auth import authenticate, refuse_other_tenant
-from mapper_serving.bodies import BatchAnswer, BatchRequest, Limits, MapRequest, parse_batch, parse_item, parse_map
+from mapper_serving.bodies import (
+    BatchAnswer,
+    BatchRequest,
+    EventList,
+    Limits,
+    MapRequest,
+    parse_batch,
+    parse_item,
+    parse_map,
+)
 from mapper_serving.keys import Tenant
 from mapper_serving.outbox import Event, Rejection, Row
 from mapper_serving.problems import Code, Refusal, respond
@@ -47,9 +56,44 @@ _SHARED = (
     Code.NOT_RECORDED,
 )
 _SINGLE = (Code.UNKNOWN_DETECTOR, Code.OUTPUT_TOO_LONG, Code.UNREADABLE_OUTPUT)
-_EVENT = openapi.answer(CanonicalEvent, "The event, durable.", "X-Event-Id", *openapi.VERSION_HEADERS)
+_EVENT = openapi.either(
+    openapi.answer(
+        CanonicalEvent,
+        "The event, durable; or, where `events` is `per_finding`, all of them and no `X-Event-Id`.",
+        "X-Event-Id",
+        *openapi.VERSION_HEADERS,
+    ),
+    EventList,
+    "X-Event-Id",
+)
 _ALL = openapi.answer(BatchAnswer, "Every item became an event.", *openapi.VERSION_HEADERS)
 _SOME = openapi.answer(BatchAnswer, "At least one item was refused.", *openapi.VERSION_HEADERS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What became of one item: its events, or the refusal and its row.
+
+    Attributes:
+        alone: whether the caller asked for one event.
+    """
+
+    events: tuple[Event, ...] = ()
+    alone: bool = True
+    refused: tuple[Refusal, Rejection] | None = None
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        return self.events if self.refused is None else (self.refused[1],)
+
+    def answer(self, index: int) -> Mapping[str, object]:
+        """The item of the answer."""
+        if self.refused is not None:
+            refusal, row = self.refused
+            problem = refusal.document(row.rejection_id).model_dump(mode="json")
+            return {"index": index, "status": refusal.status, "problem": problem}
+        events = [recorded(event) for event in self.events]
+        return {"index": index, "status": HTTPStatus.OK, **(events[0] if self.alone else {"events": events})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +110,16 @@ class _Call:
     def limits(self) -> Limits:
         return Limits(self.serving.catalog.by_name, self.now, self.service.settings)
 
-    async def map(self, sent: MapRequest) -> Event:
+    async def map(self, sent: MapRequest) -> tuple[Event, ...]:
         refuse_other_tenant((), self.tenant, sent.tenant_id)
         return await self.service.mapper.map(sent, self.tenant, self.serving, deadline=self.deadline, now=self.now)
 
-    async def map_item(self, item: JsonValue, limits: Limits) -> tuple[Row, Refusal | None]:
+    async def map_item(self, item: JsonValue, limits: Limits) -> _Outcome:
         try:
-            return await self.map(parse_item(item, limits)), None
+            sent = parse_item(item, limits)
+            return _Outcome(await self.map(sent), sent.events == "one")
         except Refusal as refusal:
-            return rejection(self.tenant, refusal.code, self.now), refusal
+            return _Outcome(refused=(refusal, rejection(self.tenant, refusal.code, self.now)))
 
     async def refuse(self, refusal: Refusal) -> Response:
         """Count a refusal durably, then answer with its problem."""
@@ -89,12 +134,12 @@ class _Call:
 
 @router.post(
     "/map",
-    summary="Map one detector output to a canonical event",
+    summary="Map one detector output to a canonical event, or to one for each finding",
     responses={200: _EVENT, **openapi.problems(*_SHARED, *_SINGLE)},
     openapi_extra=dict(openapi.body(MapRequest)),
 )
 async def map_one(request: Request) -> Response:
-    """Answer with the canonical event once it is durable, or with a problem once the refusal is counted."""
+    """Answer with the canonical events once they are durable, or with a problem once the refusal is counted."""
     service: Service = request.app.state.service
     try:
         call = _admit(request, service, service.settings.deadline_seconds)
@@ -102,14 +147,19 @@ async def map_one(request: Request) -> Response:
         return _unattributed(service, refusal)
     try:
         refuse_other_tenant(request.scope["headers"], call.tenant)
-        event = await call.map(parse_map(await _body(request, service.settings.max_body_bytes), call.limits))
+        sent = parse_map(await _body(request, service.settings.max_body_bytes), call.limits)
+        events = await call.map(sent)
     except Refusal as refusal:
         return await call.refuse(refusal)
     try:
-        await service.outbox.append([event])
+        await service.outbox.append(events)
     except EventWriteError as error:
         return _unrecorded(service, error)
-    return _json(event.event.encode(), HTTPStatus.OK, {"X-Event-Id": event.event_id, **version_headers(call.serving)})
+    headers = version_headers(call.serving)
+    if sent.events == "per_finding":
+        return _json(orjson.dumps({"events": [recorded(event) for event in events]}), HTTPStatus.OK, headers)
+    (event,) = events
+    return _json(event.event.encode(), HTTPStatus.OK, {"X-Event-Id": event.event_id, **headers})
 
 
 @router.post(
@@ -119,7 +169,7 @@ async def map_one(request: Request) -> Response:
     openapi_extra=dict(openapi.body(BatchRequest)),
 )
 async def map_batch(request: Request) -> Response:
-    """Answer with one event or problem for each item, in order, once all of them are durable."""
+    """Answer with what became of each item, in order, once all of it is durable in one transaction."""
     service: Service = request.app.state.service
     try:
         call = _admit(request, service, service.settings.batch_deadline_seconds)
@@ -133,21 +183,25 @@ async def map_batch(request: Request) -> Response:
         return await call.refuse(refusal)
     limits = call.limits
     outcomes = [await call.map_item(item, limits) for item in batch.items]
-    rows: list[Row] = [row for row, _ in outcomes]
     try:
-        await service.outbox.append(rows)
+        await service.outbox.append([row for outcome in outcomes for row in outcome.rows])
     except EventWriteError as error:
         return _unrecorded(service, error)
-    service.metrics.observe("mapper_batch_items", len(rows))
-    refused = [outcome for _, outcome in outcomes if outcome is not None]
-    for outcome in refused:
-        service.metrics.count("mapper_rejections_total", outcome.code)
+    service.metrics.observe("mapper_batch_items", len(outcomes))
+    codes = [outcome.refused[0].code for outcome in outcomes if outcome.refused]
+    for code in codes:
+        service.metrics.count("mapper_rejections_total", code)
     answer = {
-        "items": [_item(index, row, outcome) for index, (row, outcome) in enumerate(outcomes)],
-        "counts": {"received": len(rows), "accepted": len(rows) - len(refused), "rejected": len(refused)},
+        "items": [outcome.answer(index) for index, outcome in enumerate(outcomes)],
+        "counts": {"received": len(outcomes), "accepted": len(outcomes) - len(codes), "rejected": len(codes)},
     }
-    status = HTTPStatus.MULTI_STATUS if refused else HTTPStatus.OK
+    status = HTTPStatus.MULTI_STATUS if codes else HTTPStatus.OK
     return _json(orjson.dumps(answer), status, version_headers(call.serving))
+
+
+def recorded(event: Event) -> Mapping[str, object]:
+    """An event with its id, as `RecordedEvent`."""
+    return {"event_id": event.event_id, "event": orjson.Fragment(event.event)}
 
 
 def version_headers(serving: Serving) -> dict[str, str]:
@@ -166,14 +220,6 @@ def _admit(request: Request, service: Service, seconds: float) -> _Call:
     tenant = authenticate(request.scope["headers"], service.keyring)
     deadline = asyncio.get_running_loop().time() + seconds
     return _Call(service, service.releases.current, tenant, datetime.now(UTC), deadline)
-
-
-def _item(index: int, row: Row, refusal: Refusal | None) -> Mapping[str, object]:
-    if isinstance(row, Rejection) and refusal is not None:
-        problem = refusal.document(row.rejection_id).model_dump(mode="json")
-        return {"index": index, "status": refusal.status, "problem": problem}
-    assert isinstance(row, Event)  # noqa: S101  (an item without a refusal is an event)
-    return {"index": index, "status": 200, "event_id": row.event_id, "event": orjson.Fragment(row.event)}
 
 
 async def _body(request: Request, limit: int) -> bytes:

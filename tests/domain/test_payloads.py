@@ -122,7 +122,19 @@ def test_detector_without_yaml_may_describe_its_labels() -> None:
     )
 
 
-@pytest.mark.parametrize("output", [{}, 7, {"label": 3}, {"label": "x", "score": 40}, {"label": "x", "text": "secret"}])
+@pytest.mark.parametrize(
+    "output",
+    [
+        {},
+        7,
+        {"label": 3},
+        {"label": "x", "score": 40},
+        {"label": "x", "text": "secret"},
+        {"label": "x", "description": ["secret"]},
+        {"label": "x", "description": "secret" * 100},
+        {"label": "x", "field": "secret" * 20},
+    ],
+)
 def test_detector_without_yaml_sends_nothing_else(output: Any) -> None:
     with pytest.raises(PayloadError) as caught:
         findings(output, None)

@@ -14,6 +14,7 @@ from mapper_domain.privacy import (
     lexicon,
     looks_private,
     may_store,
+    may_store_name,
 )
 
 SECRETS = (
@@ -103,6 +104,18 @@ def test_no_number_is_label_like(text: str) -> None:
 )
 def test_a_detectors_name_is_short_without_blanks_and_not_private(text: str, fit: bool) -> None:
     assert is_name(text) is fit
+
+
+@pytest.mark.parametrize(
+    "text", ["our-new-guard", "my_pii_scanner_2", "toxicity-classifier-v2", "presidio", "llama-guard-3"]
+)
+def test_a_detectors_name_of_known_words_may_be_stored(text: str, known_words: frozenset[str]) -> None:
+    assert may_store_name(text, known_words)
+
+
+@pytest.mark.parametrize("text", [*SECRETS, *PROSE, "canary-hunter2", "JaneDoe", "password123", "12", "Tr0ub4dor"])
+def test_another_name_may_not(text: str, known_words: frozenset[str]) -> None:
+    assert not may_store_name(text, known_words)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mapper_domain import ladder
+from mapper_domain import ladder, release
 from mapper_domain.catalog import Catalog, load
 from mapper_domain.layout import Layout
 from mapper_domain.prompt import PROMPT_VERSION
@@ -23,6 +23,7 @@ from mapper_domain.rules import RuleMapper
 
 BASE = "small-base"
 ADAPTER = "adapter_model.safetensors"
+RETRIEVER = "retriever.safetensors"
 
 
 def make_base(layout: Layout, content: bytes = b"weights") -> Path:
@@ -41,21 +42,30 @@ def make_adapter(folder: Path, content: bytes, rank: int = 16) -> Path:
     return folder
 
 
+def make_retriever(folder: Path, content: bytes = b"nearest") -> Path:
+    """A retriever folder as far as verification looks into it."""
+    folder.mkdir(parents=True)
+    (folder / RETRIEVER).write_bytes(content)
+    return folder
+
+
 def make_release(
     layout: Layout,
     root: Path,
     adapter: Path,
+    retriever: Path,
     base: Path,
     *,
     catalog: Catalog | None = None,
     seed: int = 0,
     **changes: object,
 ) -> str:
-    """A release of this adapter over the catalogue at `root`; its id. `changes` overwrite fields of the manifest."""
+    """A release of these voices over the catalogue at `root`; its id. `changes` overwrite fields of the manifest."""
     catalog = catalog or load(root)
     staging = layout.releases / ".staging"
     shutil.rmtree(staging, ignore_errors=True)
-    shutil.copytree(adapter, staging / "adapter")
+    shutil.copytree(adapter, staging / release.ADAPTER)
+    shutil.copytree(retriever, staging / release.RETRIEVER)
     for name in ("taxonomy", "detectors", "frameworks"):
         shutil.copytree(root / name, staging / "catalog" / name)
     (staging / "answers.jsonl").write_text("".join(f"{line}\n" for line in answers(catalog)))
@@ -64,6 +74,7 @@ def make_release(
         "base_model": BaseModelRef(name=base.name, sha256=sha256_weights(base)),
         "adapter_sha256": sha256_file(adapter / ADAPTER),
         "adapter_rank": json.loads((adapter / "adapter_config.json").read_text())["r"],
+        "retriever_sha256": sha256_file(next(retriever.glob("*.safetensors"))),
         "dataset_sha256": "0" * 64,
         "catalog_sha256": catalog.sha256,
         "evaluation_sha256": "0" * 64,

@@ -13,8 +13,11 @@ import pyarrow.parquet as pq
 from starlette.testclient import TestClient
 
 from mapper_domain.catalog import Catalog
+from mapper_domain.ladder import Trust
 from mapper_domain.layout import Layout
+from mapper_domain.question import Question
 from mapper_domain.taxonomy import UNKNOWN
+from mapper_domain.voices import Weights
 from mapper_serving import keys, shipping
 from mapper_serving.app import create_app
 from mapper_serving.engines.local import LocalEngine
@@ -27,7 +30,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 @dataclass
 class FakeScorer:
-    """Stands in for `LabelScorer`: gives one label of your choice most of the probability, and keeps the questions.
+    """Stands in for a voice: gives one label of your choice most of the probability, and keeps the questions.
 
     Attributes:
         says: label by label string of the question; `OTHER.Unknown` for any other.
@@ -43,19 +46,25 @@ class FakeScorer:
     gate: threading.Event | None = None
     questions: list[str] = field(default_factory=list)
 
-    def score(self, questions: Sequence[str]) -> list[dict[str, float]]:
-        """As the real one."""
+    def score(self, questions: Sequence[str | Question]) -> list[dict[str, float]]:
+        """As `LabelScorer` for instructions and as `Retriever` for questions."""
         return [self._score(question) for question in questions]
 
-    def _score(self, question: str) -> dict[str, float]:
-        self.questions.append(question)
+    def _score(self, question: str | Question) -> dict[str, float]:
+        text = question if isinstance(question, str) else question.instruction
+        self.questions.append(text)
         if self.gate is not None:
             assert self.gate.wait(30)
-        self.fails(question)
-        asked = question.partition("Output: ")[2].partition(", Meaning: ")[0]
+        self.fails(text)
+        asked = text.partition("Output: ")[2].partition(", Meaning: ")[0]
         chosen = self.says.get(asked, UNKNOWN)
         rest = (1 - self.sure) / (len(self.labels) - 1)
         return {label: math.log(self.sure if label == chosen else rest) for label in self.labels}
+
+
+def undecided(labels: Sequence[str]) -> FakeScorer:
+    """A voice to which every label is as likely as any other."""
+    return FakeScorer(labels, sure=1 / len(labels))
 
 
 @dataclass(frozen=True)
@@ -111,11 +120,9 @@ def rows_of(folder: Path, tenant: str) -> list[dict[str, Any]]:
     return [row for path in paths for row in pq.ParquetFile(path).read().to_pylist()]
 
 
-def write_keys(path: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """A keys file with two tenants; the headers of a key of each."""
-    acme = keys.StoredTenant(
-        environment="stage", expected_detectors=("presidio",), scopes=("hipaa",), hmac_key="ab" * 32
-    )
+def write_keys(path: Path, expected: tuple[str, ...]) -> tuple[dict[str, str], dict[str, str]]:
+    """A keys file with two tenants; the headers of a key of each. The first one expects these detectors."""
+    acme = keys.StoredTenant(environment="stage", expected_detectors=expected, scopes=("hipaa",), hmac_key="ab" * 32)
     content, first = keys.issue(keys.KeyFile(), "acme", acme, days=None)
     content, second = keys.issue(content, "globex", keys.StoredTenant(hmac_key="cd" * 32), days=30)
     keys.write(path, content)
@@ -124,10 +131,15 @@ def write_keys(path: Path) -> tuple[dict[str, str], dict[str, str]]:
 
 @contextmanager
 def running_app(
-    folder: Path, first: Serving, *, open_engine: OpenEngine | None = None, **settings: object
+    folder: Path,
+    first: Serving,
+    *,
+    open_engine: OpenEngine | None = None,
+    expected: tuple[str, ...] = ("presidio",),
+    **settings: object,
 ) -> Iterator[App]:
     """The application with its artefacts below a folder; it ships only when told to, and when it ends."""
-    acme, globex = write_keys(folder / "keys.yaml")
+    acme, globex = write_keys(folder / "keys.yaml", expected)
     chosen = Settings.model_validate(
         {"root": REPOSITORY, "artifacts": folder, "keys": folder / "keys.yaml", "ship_seconds": 3600, **settings}
     )
@@ -136,8 +148,14 @@ def running_app(
         yield App(http, chosen, acme, globex)
 
 
-def with_model(catalog: Catalog, scorer: FakeScorer, *, queue: int = 8) -> Serving:
-    """The state of a release whose model is a fake one."""
+EQUALS = Trust(weights=Weights(together={"adapter": 1.0, "retriever": 1.0}))
+"""Probabilities of the voices are multiplied as they are, so an undecided one leaves the other's unchanged."""
+
+
+def with_model(
+    catalog: Catalog, adapter: FakeScorer, retriever: FakeScorer | None = None, *, queue: int = 8, trust: Trust = EQUALS
+) -> Serving:
+    """The state of a release whose voices are fake ones; without a retriever of yours, that one is undecided."""
     rules = rules_only(catalog)
     versions = rules.versions.model_copy(update={"release": "0123456789abcdef"})
     return Serving(
@@ -145,5 +163,6 @@ def with_model(catalog: Catalog, scorer: FakeScorer, *, queue: int = 8) -> Servi
         rules=rules.rules,
         versions=versions,
         words=rules.words,
-        engine=LocalEngine(scorer, queue=queue),
+        trust=trust,
+        engine=LocalEngine(adapter, retriever or undecided(adapter.labels), queue=queue),
     )

@@ -28,19 +28,19 @@ def test_a_bad_item_spoils_no_other_and_the_counts_reconcile_with_the_ledger(app
     items = [
         GOOD,
         3,
-        {"detector": "nobody", "output": "x"},
+        {"detector": "presidio", "output": {"x": 1}},
         {**GOOD, "more": 1},
         GOOD,
         {"detector": "presidio", "output": "x" * 300},
     ]
     answer = post(app, items)
-    assert [item.status for item in answer.items] == [200, 422, 404, 422, 200, 413]
+    assert [item.status for item in answer.items] == [200, 422, 422, 422, 200, 413]
     assert (answer.counts.received, answer.counts.accepted, answer.counts.rejected) == (6, 2, 4)
     app.ship()
     (ledger,) = app.ledgers()
     assert (ledger["received"], ledger["accepted"], ledger["rejected"]) == (6, 2, 4)
     assert [row["event_id"] for row in app.events()] == [item.event_id for item in answer.items if item.event_id]
-    assert sorted(app.rejections()) == ["invalid-request", "invalid-request", "output-too-long", "unknown-detector"]
+    assert sorted(app.rejections()) == ["invalid-request", "invalid-request", "output-too-long", "unreadable-output"]
 
 
 @pytest.mark.parametrize(("count", "status"), [(1, 200), (100, 200), (101, 422), (0, 422)])

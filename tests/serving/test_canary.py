@@ -20,12 +20,11 @@ CANARIES = {
     "token": "eyJhbGciOiJIUzI1NiJ9.canary",
     "sentence": "the patient canary was treated for asthma",
 }
-NAMES = {"canary-hunter2"}
-"""Fit to be a detector's name, so kept as one by an operator who lets callers name detectors nobody has described."""
-
 FIELDS = (
+    "detector",
     "output",
     "findings",
+    "described",
     "text",
     "unknown field",
     "key",
@@ -41,7 +40,13 @@ FIELDS = (
 def planted(secret: str, field: str) -> dict[str, object]:
     body: dict[str, object] = {"detector": "presidio", "output": "US_SSN"}
     return {
+        "detector": {**body, "detector": secret},
         "output": {**body, "output": secret},
+        "described": {
+            "detector": "our-new-guard",
+            "output": [{"label": "lure", "description": secret}, {"label": secret, "field": secret}, secret],
+            "events": "per_finding",
+        },
         "findings": {**body, "output": [{"entity_type": "PERSON", "score": 0.9, "text": secret, "start": 0, "end": 9}]},
         "text": {**body, "output": [{"entity_type": secret, "score": 0.9}]},
         "unknown field": {**body, "more": secret},
@@ -55,7 +60,7 @@ def planted(secret: str, field: str) -> dict[str, object]:
     }[field]
 
 
-@pytest.fixture(params=["rules", "model", "broken model", "unknown detectors allowed"])
+@pytest.fixture(params=["rules", "model", "broken model", "unknown detectors refused"])
 def canary_app(request: pytest.FixtureRequest, tmp_path: Path, catalog: Catalog) -> Iterator[App]:
     """An application in each of its conditions."""
     logs.configure("debug")
@@ -65,8 +70,8 @@ def canary_app(request: pytest.FixtureRequest, tmp_path: Path, catalog: Catalog)
         scorer.fails = lambda question: (_ for _ in ()).throw(RuntimeError(question))
     if request.param == "rules":
         object.__setattr__(serving, "engine", None)
-    allowed = "model" if request.param == "unknown detectors allowed" else "refuse"
-    with running_app(tmp_path, serving, unknown_detectors=allowed) as app:
+    policy = "refuse" if request.param == "unknown detectors refused" else "model"
+    with running_app(tmp_path, serving, unknown_detectors=policy) as app:
         yield app
 
 
@@ -79,8 +84,6 @@ def test_no_planted_secret_is_found_anywhere(
         bodies = [planted(secret, field) for field in FIELDS]
         answers += [app.http.post("/map", json=body, headers=app.acme) for body in bodies]
         answers.append(app.http.post("/map/batch", json={"items": [*bodies, secret]}, headers=app.acme))
-        if app.settings.unknown_detectors == "refuse" or secret not in NAMES:
-            answers.append(app.http.post("/map", json={"detector": secret, "output": "x"}, headers=app.acme))
         answers.append(app.http.post("/map", content=secret.encode(), headers=app.acme))
         answers.append(app.http.post("/map", json=planted(secret, "output"), headers={"X-API-Key": secret}))
         answers.append(

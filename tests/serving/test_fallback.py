@@ -1,4 +1,4 @@
-"""The ladder over HTTP: model, shorter question, rules, earlier answer, unknown; each fallback counted once."""
+"""The ladder over HTTP: model, retriever alone, rules, earlier answer, unknown; each fallback counted once."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from serving_app import App, FakeScorer, running_app, with_model
+from serving_app import App, FakeScorer, running_app, undecided, with_model
 
 from mapper_domain.catalog import Catalog
 from mapper_domain.ladder import Answer
-from mapper_serving.state import Question, Serving
+from mapper_serving.state import Serving
 
 UNSEEN = "spear_phishing_lure_v2"
 ALIAS = "Social Security Number"
@@ -25,12 +25,18 @@ def scorer(catalog: Catalog) -> FakeScorer:
 
 
 @pytest.fixture
-def start(tmp_path: Path, catalog: Catalog, scorer: FakeScorer) -> Callable[..., object]:
-    """Starts an application over the scorer."""
+def retriever(scorer: FakeScorer) -> FakeScorer:
+    """A retriever that has no opinion of its own."""
+    return undecided(scorer.labels)
+
+
+@pytest.fixture
+def start(tmp_path: Path, catalog: Catalog, scorer: FakeScorer, retriever: FakeScorer) -> Callable[..., object]:
+    """Starts an application over the two voices."""
 
     @contextmanager
     def begin(**settings: object) -> Iterator[App]:
-        with running_app(tmp_path, with_model(catalog, scorer, queue=2), **settings) as app:
+        with running_app(tmp_path, with_model(catalog, scorer, retriever, queue=2), **settings) as app:
             yield app
 
     return begin
@@ -66,7 +72,7 @@ def test_a_preloaded_answer_is_given_as_it_was_computed(tmp_path: Path, catalog:
         labels=("PII.Identifier.SSN",), scores={"PII.Identifier.SSN": 0.87}, confidence=0.87, route="model"
     )
     serving = with_model(catalog, scorer)
-    known = Serving(**{**vars_of(serving), "known": {Question("presidio", None, "US_SSN"): prepared}})
+    known = Serving(**{**vars_of(serving), "known": {("presidio", None, "US_SSN"): prepared}})
     with running_app(tmp_path, known) as app:
         event = app.map("presidio", "US_SSN").json()
         assert (event["confidence"], event["provenance"]["route"]) == (0.87, "model")
@@ -116,7 +122,8 @@ def test_a_model_that_fails_twice_leaves_it_to_rules_then_to_nobody(
         assert app.map("gitleaks", ALIAS).json()["provenance"]["route"] == "rules"
         assert app.map("presidio", UNSEEN).json()["provenance"]["route"] == "unknown"
         assert fallbacks(app) == {"error": 2}
-        assert app.metric('mapper_model_calls_total{outcome="error"}') == 4
+        assert app.metric('mapper_model_calls_total{outcome="error"}') == 2
+        assert len(scorer.questions) == 4
 
 
 def test_an_earlier_answer_stands_in_for_a_failing_model(
@@ -165,16 +172,6 @@ def test_nothing_but_signs_is_no_question(start: Callable[..., App], scorer: Fak
     with start() as app:
         assert app.map("presidio", "***").json()["taxonomy"] == ["OTHER.Unknown"]
         assert scorer.questions == []
-
-
-def test_an_unknown_detector_goes_to_the_model_where_that_is_allowed(
-    start: Callable[..., App], scorer: FakeScorer
-) -> None:
-    with start(unknown_detectors="model") as app:
-        event = app.map("brand-new-guard", UNSEEN, detector_version="1.2").json()
-        assert event["taxonomy"] == ["JAILBREAK.Attempt"]
-        assert (event["provenance"]["detector"], event["provenance"]["vendor"]) == ("brand-new-guard", "")
-        assert scorer.questions[0].startswith("Map to the taxonomy. Detector: brand-new-guard, Output: ")
 
 
 def test_in_rules_mode_every_label_the_rules_lack_is_a_fallback_counted_once(shared_app: App) -> None:

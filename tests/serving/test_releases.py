@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from release_maker import ADAPTER, make_adapter, make_base, make_release, point_at
-from serving_app import REPOSITORY, App, FakeScorer, running_app
+from release_maker import ADAPTER, RETRIEVER, make_adapter, make_base, make_release, make_retriever, point_at
+from serving_app import EQUALS, REPOSITORY, App, FakeScorer, running_app, undecided
 
 from mapper_domain.catalog import Catalog
 from mapper_domain.errors import ReleaseMismatch
@@ -19,14 +19,15 @@ from mapper_serving.state import Serving
 UNSEEN = "spear_phishing_lure_v2"
 
 
-def open_fake(base: Path, adapter: Path, labels: Sequence[str]) -> Engine:
+def open_fake(base: Path, adapter: Path, retriever: Path, labels: Sequence[str]) -> Engine:
     """An engine that gives the label written in the adapter file; refuses as the real one does."""
+    assert (retriever / RETRIEVER).is_file()
     said = (adapter / ADAPTER).read_text()
     if said == "explode":
         raise ZeroDivisionError("an error of some library")
     if said not in labels:
         raise ReleaseMismatch("The model does not answer with a distribution over the labels.")
-    return LocalEngine(FakeScorer(labels, {UNSEEN: said}), queue=64)
+    return LocalEngine(FakeScorer(labels, {UNSEEN: said}), undecided(labels), queue=64)
 
 
 @pytest.fixture
@@ -35,8 +36,10 @@ def made(tmp_path: Path, catalog: Catalog) -> Callable[..., str]:
     layout = Layout(tmp_path)
 
     def make(says: str, **changes: object) -> str:
-        adapter = make_adapter(tmp_path / "made" / str(time.monotonic_ns()), says.encode())
-        return make_release(layout, REPOSITORY, adapter, make_base(layout), catalog=catalog, **changes)
+        folder = tmp_path / "made" / str(time.monotonic_ns())
+        adapter, retriever = make_adapter(folder / "adapter", says.encode()), make_retriever(folder / "retriever")
+        changes = {"trust": EQUALS, **changes}
+        return make_release(layout, REPOSITORY, adapter, retriever, make_base(layout), catalog=catalog, **changes)
 
     return make
 
@@ -146,6 +149,16 @@ SPOILED: dict[str, tuple[Callable[[Layout, Callable[..., str]], str], str, str]]
         lambda layout, made: spoil(layout, made("HARM.SPEECH.Threat"), f"adapter/{ADAPTER}"),
         "corrupt",
         "missing or altered files: adapter/",
+    ),
+    "altered retriever": (
+        lambda layout, made: spoil(layout, made("HARM.SPEECH.Threat"), f"retriever/{RETRIEVER}"),
+        "corrupt",
+        "missing or altered files: retriever/",
+    ),
+    "another retriever": (
+        lambda layout, made: made("HARM.SPEECH.Threat", retriever_sha256="0" * 64),
+        "corrupt",
+        "does not have the retriever",
     ),
     "altered catalogue": (
         lambda layout, made: spoil(layout, made("HARM.SPEECH.Threat"), "catalog/taxonomy/taxonomy.yaml"),

@@ -55,7 +55,8 @@ def test_every_reference_in_openapi_leads_somewhere_and_schemas_fit_real_message
         assert reference.removeprefix("#/components/schemas/") in schemas
     answers = {
         "CanonicalEvent": shared_app.map("presidio", "US_SSN").json(),
-        "ProblemDocument": shared_app.map("nobody", "US_SSN").json(),
+        "EventList": shared_app.map("presidio", "US_SSN", events="per_finding").json(),
+        "ProblemDocument": shared_app.map("presidio", {}).json(),
         "MapRequest": {"detector": "presidio", "output": "US_SSN", "metadata": {"environment": "dev"}},
         "Readiness": shared_app.http.get("/readyz").json(),
         "VersionInfo": shared_app.http.get("/version").json(),

@@ -1,0 +1,93 @@
+"""The row of one answer: its canonical event and what an `EventRecord` adds. Nothing a detector scanned gets in.
+
+Rows are plain JSON because they are made for every request; shipping parses both in full.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import orjson
+
+from mapper_domain.detectors import Detector
+from mapper_domain.ladder import Answer
+from mapper_serving import outbox
+from mapper_serving.bodies import MapRequest
+from mapper_serving.ids import uuid7
+from mapper_serving.keys import Tenant
+from mapper_serving.state import Serving
+
+Labels = tuple[str, ...]
+SHORT_HASH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What all events of one request share.
+
+    Attributes:
+        detector: None when no YAML describes it.
+        occurred_at: in UTC.
+    """
+
+    request: MapRequest
+    detector: Detector | None
+    tenant: Tenant
+    serving: Serving
+    occurred_at: datetime
+
+
+def row(context: Context, answer: Answer, labels: Labels) -> outbox.Event:
+    """The row of an answer to these labels of the detector."""
+    request, detector, tenant, serving = context.request, context.detector, context.tenant, context.serving
+    event = {
+        "taxonomy": answer.labels,
+        "scores": answer.scores,
+        "confidence": answer.confidence,
+        "notes": _notes(context, answer),
+        "provenance": {
+            "vendor": detector.vendor if detector else "",
+            "detector": stored_name(request.detector, tenant, serving),
+            "detector_version": request.detector_version or (detector.version if detector else ""),
+            "raw_ref": request.metadata.raw_ref,
+            "route": answer.route,
+            "model": serving.versions.release,
+            "tenant_id": tenant.id,
+            "ts": context.occurred_at,
+        },
+        "policy_context": {
+            "expected_detectors": tenant.expected_detectors,
+            "environment": request.metadata.environment or tenant.environment,
+        },
+    }
+    may_store = serving.may_store(request.detector, labels)
+    record = {
+        "occurred_at": context.occurred_at,
+        "source_label": " | ".join(labels) if labels and may_store else None,
+        "source_label_hmac": None if may_store else tenant.hash(" | ".join(labels)),
+        "versions": serving.versions_json,
+        "controls": serving.controls(answer.labels, tenant.conditions),
+    }
+    return outbox.Event(
+        tenant_id=tenant.id,
+        day=context.occurred_at.date().isoformat(),
+        event_id=uuid7(),
+        record=orjson.dumps(record, option=orjson.OPT_UTC_Z).decode(),
+        event=orjson.dumps(event, option=orjson.OPT_UTC_Z).decode(),
+    )
+
+
+def stored_name(detector: str, tenant: Tenant, serving: Serving) -> str:
+    """A detector's name as events have it: itself where it is known to be one, else a keyed hash of it.
+
+    It is known when some YAML has it, when the tenant's keys file expects it, or when it consists of known words.
+    """
+    if detector in tenant.expected_detectors or serving.may_store_name(detector):
+        return detector
+    return f"unlisted-{tenant.hash(detector)[:SHORT_HASH]}"
+
+
+def _notes(context: Context, answer: Answer) -> str:
+    if context.detector is not None:
+        return answer.note
+    hint = context.serving.hint(context.request.detector)
+    return f"{answer.note} {hint}" if answer.note else hint

@@ -11,11 +11,11 @@ def test_metrics_answer_before_and_after_traffic_and_hold_our_series(app: App) -
     assert app.http.get("/metrics").status_code == 200
     app.map("presidio", "US_SSN")
     app.map("presidio", "nobody-knows")
-    app.map("nobody", "x")
+    app.map("presidio", {"not": "its shape"})
     response = app.http.get("/metrics")
     assert (response.status_code, response.headers["content-type"].split(";")[0]) == (200, "text/plain")
     assert app.metric('mapper_requests_total{route="/map",status="200"}') == 2
-    assert app.metric('mapper_requests_total{route="/map",status="404"}') == 1
+    assert app.metric('mapper_requests_total{route="/map",status="422"}') == 1
     assert app.metric('mapper_answers_total{route="rules"}') == 1
     assert app.metric("mapper_unknown_total") == 1
     assert app.metric('mapper_request_duration_seconds_count{route="/map"}') == 3

@@ -128,13 +128,13 @@ def _documented(
             yield name, answer
     unseen = streams.unseen_answers(catalog, rng, values)
     yield from rng.sample(unseen, 4)
+    yield streams.UNDESCRIBED, streams.UNDESCRIBED_ANSWER
     yield "openai-moderation", {"error": {"message": "The server had an error.", "type": "server_error"}}
 
 
 def _refused(tenant: str, day: str) -> Iterator[bytes]:
     """Requests of the right form that have to be refused."""
     other = next(name for name in STREAMS_OF if name != tenant)
-    yield _json({"detector": streams.UNDESCRIBED, "output": "no-go-zone", "occurred_at": _at(day, 60)})
     yield _json({"detector": "openai-moderation", "output": {"unexpected": True}, "occurred_at": _at(day, 61)})
     yield _json({"detector": "presidio", "output": [], "tenant_id": other, "occurred_at": _at(day, 62)})
 

@@ -22,8 +22,13 @@ UNSEEN: Mapping[str, tuple[str, ...]] = {
     "perspective-api": ("SCAM_EXPERIMENTAL", "INCITEMENT_TO_VIOLENCE"),
     "presidio": ("BR_CPF", "PASSPORT_PHOTO"),
 }
-UNDESCRIBED = "acme-house-rules"
-"""A detector without a YAML."""
+UNDESCRIBED = "our-policy-filter"
+"""A detector without a YAML, and what it sends: its labels, with what they mean in a line."""
+
+UNDESCRIBED_ANSWER: list[dict[str, str]] = [
+    {"label": "no-go-zone", "description": "talk about a topic that our policy rules out"},
+    {"label": "leaked_roadmap", "description": "confidential product plans in the answer"},
+]
 
 
 def answers(detector: Detector, rng: random.Random, values: Sequence[str], count: int) -> list[Native]:

@@ -74,7 +74,8 @@ class Part(Value):
         field: name given to findings from here, where the same label means different things in different parts.
         label: the label of an entry, or several in a list or, with `separator`, in one text.
         separator: separates labels in one text.
-        answer: text of an entry, read by the payload's `text` grammar; a positive verdict gives `label`.
+        answer: text of an entry, read by the payload's `text` grammar; a positive verdict gives `label`, unless the
+            text itself says what was found.
         severity: which entries are findings, by severity.
         flags: an object in the entry, label to true or false.
         scores: an object in the entry, label to score.
@@ -137,7 +138,10 @@ def _by_label(part: Part, entry: JsonValue, grammar: Verdict | None) -> Iterator
         if not isinstance(answer, str):
             raise PayloadError(f"An entry has no text at {part.answer!r}.")
         verdict = grammar.read(answer)
-        labels = (one_label(answer),) if verdict is None else labels if verdict else ()
+        if verdict is None:
+            labels = (one_label(answer),)
+        elif not grammar.is_bare(verdict):
+            labels = tuple(one_label(label) for label in verdict)
     if part.severity is not None and not part.severity.is_finding(entry):
         return
     raw = search(part.score, entry) if part.score else None

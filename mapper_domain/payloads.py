@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Self
 
-from pydantic import JsonValue, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from mapper_domain.errors import DetectorFailed, PayloadError
 from mapper_domain.expressions import Expression, search
@@ -35,6 +35,8 @@ class Payload(Value):
         otherwise: a label for answers that say something was found while no part says what.
         negatives: labels that mean nothing was found, case aside.
         text: the grammar of answers that are text. Without one, a text is one label.
+        lines: separates name and value on each line of answers that are text, as `:` in `Harmful request: yes`. Such a
+            text is read by the parts, as an object with its names in lower case; one without it is one label.
     """
 
     parts: tuple[Part, ...] = ()
@@ -43,6 +45,7 @@ class Payload(Value):
     otherwise: Expression | None = None
     negatives: tuple[str, ...] = ()
     text: Verdict | None = None
+    lines: str | None = Field(default=None, min_length=1)
 
     @cached_property
     def _silent(self) -> frozenset[str]:
@@ -112,6 +115,10 @@ def _answer(answer: JsonValue, payload: Payload) -> Iterator[Finding]:
 
 
 def _text(text: str, payload: Payload) -> Iterator[Finding]:
+    if payload.lines is not None and payload.lines in text:
+        pairs = (line.partition(payload.lines) for line in text.splitlines())
+        yield from _answer({name.strip().lower(): value.strip() for name, found, value in pairs if found}, payload)
+        return
     labels = payload.text.read(text) if payload.text is not None else None
     for label in (one_label(text),) if labels is None else labels:
         if not payload.says_nothing(label):

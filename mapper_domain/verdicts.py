@@ -11,6 +11,9 @@ MAX_LABEL = 256
 """Longest label, in characters; the longest in the shipped vocabularies has 52."""
 
 _TAG = re.compile(r"</?[a-z_]{1,32}>", re.IGNORECASE)
+_THOUGHT = re.compile(r"</think>", re.IGNORECASE)
+_UNFINISHED = re.compile(r"<think>", re.IGNORECASE)
+_AROUND_ITEM = " \t[]{}()\"'"
 _OPENING = re.compile(r"(?P<word>[^\W\d_]+)(?=\s*$|\s*\n|[,.:;!])")
 
 
@@ -18,24 +21,40 @@ class Verdict(Value):
     """The grammar of such an answer.
 
     The verdict is the first word, markup such as `<score>` aside, and only where a line break, punctuation or
-    the end follows it: `No` and `No, it is harmless` are verdicts, `No Hate Speech` is the name of a policy.
+    the end follows it: `No` and `No, it is harmless` are verdicts, `No Hate Speech` is the name of a policy. What
+    the model thought aloud before it (`<think> ... </think>`) is dropped.
 
     Attributes:
         positive: words that say something was found, spelt as labels, for example `unsafe`. Case does not count.
         negative: words that say nothing was found.
         codes: separates the codes on the lines after a positive verdict; None where none follow.
+        element: name of the markup element that lists what was found, as `categories` in
+            `<categories>[violence, profanity]</categories>`; None where answers have none.
     """
 
     positive: tuple[str, ...] = Field(min_length=1)
     negative: tuple[str, ...] = Field(min_length=1)
     codes: str | None = Field(default=None, min_length=1)
+    element: str | None = Field(default=None, pattern=r"^[a-z_]{1,32}$")
+
+    def is_bare(self, labels: tuple[str, ...]) -> bool:
+        """Whether these labels of an answer are its positive verdict alone, so that nothing says what was found."""
+        return len(labels) == 1 and labels[0] in self.positive
 
     def read(self, text: str) -> tuple[str, ...] | None:
         """Labels in an answer: none after a negative verdict, None where the text opens with no verdict.
 
         A positive verdict without codes gives the verdict itself.
         """
-        plain = _TAG.sub(" ", text).strip()
+        thought = [found.end() for found in _THOUGHT.finditer(text)]
+        spoken = text[thought[-1] :] if thought else text
+        if _UNFINISHED.search(spoken):
+            return None
+        if self.element is not None:
+            spoken, listed = self._element(spoken)
+            if listed or (listed is not None and not _TAG.sub(" ", spoken).strip()):
+                return listed
+        plain = _TAG.sub(" ", spoken).strip()
         opening = _OPENING.match(plain)
         if opening is None:
             return None
@@ -46,6 +65,18 @@ class Verdict(Value):
             if word == positive.casefold():
                 return self._codes(plain[opening.end() :].partition("\n")[2]) or (positive,)
         return None
+
+    def _element(self, text: str) -> tuple[str, tuple[str, ...] | None]:
+        """The text without the element, and what the element lists; None where there is no such element."""
+        found = re.search(rf"<{self.element}>(.*?)(?:</{self.element}>|$)", text, re.IGNORECASE | re.DOTALL)
+        if found is None:
+            return text, None
+        items = (item.strip(_AROUND_ITEM) for line in found[1].splitlines() for item in line.split(","))
+        nothing = {negative.casefold() for negative in self.negative} | {"none"}
+        return (
+            text[: found.start()] + text[found.end() :],
+            tuple(item for item in items if item and item.casefold() not in nothing),
+        )
 
     def _codes(self, rest: str) -> tuple[str, ...]:
         if self.codes is None:

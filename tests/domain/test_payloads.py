@@ -222,6 +222,33 @@ def test_verdict_is_the_first_word_where_nothing_continues_it(text: str, labels:
     assert Verdict(positive=("unsafe",), negative=("safe",), codes=",").read(text) == labels
 
 
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("<think>unsafe, I thought</think> safe", ()),
+        ("I thought aloud</think>\n<score> unsafe </score>", ("unsafe",)),
+        ("<think>safe", None),
+        ("<found>[S1, 'S2']</found>", ("S1", "S2")),
+        ("<FOUND>S1\nS2</FOUND>", ("S1", "S2")),
+        ("unsafe <found>S1</found>", ("S1",)),
+        ("unsafe <found>[]</found>", ("unsafe",)),
+        ("<found>none</found>", ()),
+        ("<found>S1", ("S1",)),
+        ("prose <found></found>", None),
+    ],
+)
+def test_what_was_thought_aloud_is_dropped_and_an_element_lists_what_was_found(
+    text: str, labels: tuple[str, ...] | None
+) -> None:
+    assert Verdict(positive=("unsafe",), negative=("safe",), element="found").read(text) == labels
+
+
+def test_a_text_of_named_lines_is_read_by_the_parts() -> None:
+    payload = Payload(lines="=", parts=(Part(find="[kind][?@]", label="@"),))
+    assert findings("Kind = spam\nother = MATCHED\nprose", payload) == (Finding(label="spam"),)
+    assert findings("spam", payload) == (Finding(label="spam"),)
+
+
 def test_the_guides_example_gives_the_findings_it_names() -> None:
     guide = (ROOT / "docs" / "catalogue" / "native-answers.md").read_text(encoding="utf-8")
     declared, answer = (re.search(rf"```{kind}\n(.*?)```", guide, re.DOTALL) for kind in ("yaml", "json"))

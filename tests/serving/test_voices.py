@@ -159,5 +159,18 @@ def test_no_voice_calls_something_safe_unless_it_is_very_sure(
         assert answer(app, "all_fine_2")[0] == ["OTHER.Safe"]
 
 
+@pytest.mark.parametrize(("threshold", "labels"), [(0.3, [SAID]), (0.6, ["OTHER.Unknown"]), (None, ["OTHER.Unknown"])])
+def test_the_threshold_of_a_detectors_yaml_is_the_one_that_counts(
+    tmp_path: Path, catalog: Catalog, adapter: FakeScorer, threshold: float | None, labels: list[str]
+) -> None:
+    adapter.sure = 0.5
+    detectors = [
+        d.model_copy(update={"threshold": threshold}) if d.name == "presidio" else d for d in catalog.detectors
+    ]
+    changed = catalog.model_copy(update={"detectors": tuple(detectors)})
+    with running_app(tmp_path, with_model(changed, adapter)) as app:
+        assert answer(app)[0] == labels
+
+
 def _fail(_question: str) -> None:
     raise RuntimeError("no memory for secret-question")

@@ -1,0 +1,55 @@
+"""Two voices become one distribution: a product of experts whose weights depend on who was heard."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mapper_domain.voices import LogProbs, Opinion, Weights, fuse
+
+A, B, C = "PII.Contact.Email", "PII.Person.Name", "OTHER.Unknown"
+EVEN = Weights(together={"adapter": 1.0, "retriever": 1.0})
+
+
+def said(a: float, b: float, c: float) -> LogProbs:
+    return {A: math.log(a), B: math.log(b), C: math.log(c)}
+
+
+SURE, UNSURE, OTHER = said(0.8, 0.1, 0.1), said(0.4, 0.3, 0.3), said(0.1, 0.8, 0.1)
+distributions = st.tuples(*[st.floats(1e-6, 1.0)] * 3).map(lambda three: said(*(x / sum(three) for x in three)))
+weights = st.floats(0.05, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("opinion", "chosen", "expected"),
+    [
+        pytest.param({"adapter": SURE}, Weights(), 0.8, id="one voice at weight 1 is what it says"),
+        pytest.param({"adapter": SURE}, Weights(adapter=0.5), 0.586, id="below 1 it is less sure"),
+        pytest.param({"retriever": SURE}, Weights(adapter=0.5), 0.8, id="each voice alone has its own weight"),
+        pytest.param({"adapter": SURE, "retriever": SURE}, Weights(), 0.8, id="halves of one opinion are that opinion"),
+        pytest.param({"adapter": SURE, "retriever": SURE}, EVEN, 0.970, id="agreement makes surer"),
+        pytest.param({"adapter": SURE, "retriever": UNSURE}, EVEN, 0.842, id="a doubtful voice adds little"),
+        pytest.param({"adapter": SURE, "retriever": OTHER}, EVEN, 0.471, id="disagreement makes unsure"),
+    ],
+)
+def test_fuse(opinion: Opinion, chosen: Weights, expected: float) -> None:
+    assert fuse(opinion, chosen)[A] == pytest.approx(expected, abs=5e-4)
+
+
+@given(distributions, distributions, weights, weights)
+def test_probabilities_sum_to_one_over_the_same_labels(one: LogProbs, other: LogProbs, w: float, v: float) -> None:
+    fused = fuse({"adapter": one, "retriever": other}, Weights(together={"adapter": w, "retriever": v}))
+    assert fused.keys() == one.keys()
+    assert sum(fused.values()) == pytest.approx(1.0)
+
+
+@given(distributions, weights)
+def test_a_voice_alone_keeps_its_order(one: LogProbs, weight: float) -> None:
+    fused = fuse({"retriever": one}, Weights(retriever=weight))
+    assert all(fused[x] <= fused[y] or math.isclose(fused[x], fused[y]) for x in one for y in one if one[x] < one[y])
+
+
+def test_very_unlikely_labels_do_not_underflow() -> None:
+    fused = fuse({"adapter": {A: -900.0, B: -2000.0}}, Weights())
+    assert fused[A] == pytest.approx(1.0)

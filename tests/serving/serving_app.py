@@ -120,7 +120,7 @@ def rows_of(folder: Path, tenant: str) -> list[dict[str, Any]]:
     return [row for path in paths for row in pq.ParquetFile(path).read().to_pylist()]
 
 
-def write_keys(path: Path, expected: tuple[str, ...]) -> tuple[dict[str, str], dict[str, str]]:
+def write_keys(path: Path, expected: tuple[str, ...] = ()) -> tuple[dict[str, str], dict[str, str]]:
     """A keys file with two tenants; the headers of a key of each. The first one expects these detectors."""
     acme = keys.StoredTenant(environment="stage", expected_detectors=expected, scopes=("hipaa",), hmac_key="ab" * 32)
     content, first = keys.issue(keys.KeyFile(), "acme", acme, days=None)

@@ -1,5 +1,6 @@
-"""The real small model behind `/map`: loaded from a release, swapped under load, and never a reason to be down."""
+"""Real voices behind `/map`: loaded from a release, swapped under load, and never a reason to be down."""
 
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -9,11 +10,12 @@ import pytest
 from release_maker import make_release, point_at
 from serving_app import REPOSITORY, App, running_app
 
-from mapper_domain import prompt
 from mapper_domain.catalog import Catalog
-from mapper_domain.confidence import temper
 from mapper_domain.ladder import Trust, decide
 from mapper_domain.layout import Layout
+from mapper_domain.question import Question
+from mapper_domain.voices import Opinion, fuse
+from mapper_model.retriever import Retriever
 from mapper_model.scorer import LabelScorer
 from mapper_serving.state import Serving
 
@@ -38,21 +40,27 @@ def wait_for(app: App, release: str) -> None:
         time.sleep(0.1)
 
 
-def test_the_service_answers_as_the_scorer_alone_would_and_swaps_without_dropping_a_request(
-    layout: Layout, base_model: Path, tiny_adapter: Path, catalog: Catalog, rules: Serving
+def test_the_service_answers_as_the_two_voices_fused_would_and_swaps_without_dropping_a_request(
+    layout: Layout, base_model: Path, tiny_adapter: Path, tiny_retriever: Path, catalog: Catalog, rules: Serving
 ) -> None:
-    releases = [make_release(layout, REPOSITORY, tiny_adapter, base_model, catalog=catalog, seed=n) for n in (1, 2)]
+    releases = [
+        make_release(layout, REPOSITORY, tiny_adapter, tiny_retriever, base_model, catalog=catalog, seed=n)
+        for n in (1, 2)
+    ]
     labels = [label.name for label in catalog.taxonomy.labels]
-    scorer = LabelScorer.load(base_model, tiny_adapter, labels)
+    adapter, retriever = LabelScorer.load(base_model, tiny_adapter, labels), Retriever.load(tiny_retriever)
     with running_app(layout.root, rules, release_poll_seconds=0.1, deadline_seconds=60) as app:
         point_at(layout, releases[0])
         wait_for(app, releases[0])
         for label in UNSEEN:
             event = app.map("presidio", label, metadata={"description": "made up"}).json()
-            question = prompt.instruction("presidio", label, kind="pii", description="made up")
-            expected = decide(
-                rules.rules.find("presidio", label), temper(scorer.score([question])[0], 1.0), trust=Trust()
-            )
+            question = Question(detector="presidio", label=label, kind="pii", description="made up")
+            opinion: Opinion = {
+                "adapter": adapter.score([question.instruction])[0],
+                "retriever": retriever.score([question])[0],
+            }
+            rule = rules.rules.find("presidio", label)
+            expected = decide(rule, fuse(opinion, Trust().weights), trust=Trust())
             assert (event["taxonomy"], event["provenance"]["route"]) == (list(expected.labels), expected.route)
             assert event["confidence"] == pytest.approx(expected.confidence, abs=1e-3)
         answers = under_load(app, lambda: swap(layout, app, releases[1]))
@@ -93,14 +101,27 @@ def under_load(app: App, act: Callable[[], None]) -> list[tuple[int, str, str]]:
     return answers
 
 
-def test_an_adapter_that_cannot_be_loaded_leaves_the_service_in_rules_mode(
-    layout: Layout, base_model: Path, tiny_adapter: Path, catalog: Catalog, rules: Serving, tmp_path: Path
+@pytest.mark.parametrize(
+    ("voice", "reason"),
+    [("adapter", "cannot be loaded over its base model"), ("retriever", "The retriever cannot be loaded")],
+)
+def test_a_voice_that_cannot_be_loaded_leaves_the_service_in_rules_mode(
+    layout: Layout,
+    base_model: Path,
+    tiny_adapter: Path,
+    tiny_retriever: Path,
+    catalog: Catalog,
+    rules: Serving,
+    tmp_path: Path,
+    voice: str,
+    reason: str,
 ) -> None:
-    broken = tmp_path / "broken"
-    broken.mkdir()
-    (broken / "adapter_config.json").write_bytes((tiny_adapter / "adapter_config.json").read_bytes())
-    (broken / "adapter_model.safetensors").write_bytes(b"not safetensors")
-    release = make_release(layout, REPOSITORY, broken, base_model, catalog=catalog)
+    voices = {"adapter": tiny_adapter, "retriever": tiny_retriever}
+    broken = Path(shutil.copytree(voices[voice], tmp_path / "broken"))
+    for weights in broken.glob("*.safetensors"):
+        weights.write_bytes(b"not safetensors")
+    voices[voice] = broken
+    release = make_release(layout, REPOSITORY, voices["adapter"], voices["retriever"], base_model, catalog=catalog)
     point_at(layout, release)
     with running_app(layout.root, rules, release_poll_seconds=0.1) as app:
         end = time.monotonic() + 120
@@ -108,5 +129,5 @@ def test_an_adapter_that_cannot_be_loaded_leaves_the_service_in_rules_mode(
             assert time.monotonic() < end
             time.sleep(0.1)
         assert (state["status"], state["mode"]) == ("ready", "rules")
-        assert "cannot be loaded over its base model" in state["refused"]
+        assert reason in state["refused"]
         assert app.map("presidio", "US_SSN").json()["provenance"]["route"] == "rules"

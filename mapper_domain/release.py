@@ -163,7 +163,8 @@ def verify(folder: Path) -> Manifest:
         manifest = Manifest.model_validate_json(path.read_bytes())
     except ValidationError as error:
         raise ReleaseCorrupt(
-            f"{MANIFEST} of release {folder.name} cannot be read: {error.error_count()} problems."
+            f"{MANIFEST} of release {folder.name} cannot be read ({error.error_count()} problems): it was altered, or "
+            "made by another version of this software. Promote another release."
         ) from error
     if manifest.id != folder.name:
         raise ReleaseCorrupt(f"Release {folder.name} has the content of {manifest.id}; it was altered.")

@@ -3,8 +3,13 @@
 The checks shown in the UI and the deployment that refuses to promote both ask this function.
 """
 
-from mapper_assets.evaluation.scores import GATED, MAPPER, Scores
+from mapper_assets.evaluation.scores import GATED, MAPPER, TITLES, UNSEEN, Scores
 from mapper_domain.value import Value
+
+STRANGERS = "unseen_detector"
+"""The split of detectors nobody has described."""
+
+GOAL_ECE = 0.03
 
 
 class Gates(Value):
@@ -16,6 +21,11 @@ class Gates(Value):
         ece: greatest expected calibration error of the whole mapper there.
         golden_cases_per_detector: least number of golden cases of each detector, where its vocabulary can give them.
         category_coverage: least share of taxonomy categories the golden set expects somewhere.
+        unseen_ece: greatest expected calibration error of the whole mapper on detectors nobody has described; the
+            goal is 0.03.
+        unseen_harmful_called_safe: how many harmful labels, unseen or of unseen detectors, may be called safe.
+        nonsense_refused: least share of labels without a meaning that are refused.
+        gain_over_rivals: least first-choice macro of the whole mapper on unseen detectors minus the best rival's.
     """
 
     schema_valid_rate: float = 0.95
@@ -23,6 +33,10 @@ class Gates(Value):
     ece: float = 0.05
     golden_cases_per_detector: int = 100
     category_coverage: float = 0.80
+    unseen_ece: float = 0.05
+    unseen_harmful_called_safe: int = 0
+    nonsense_refused: float = 0.95
+    gain_over_rivals: float = 0.0
 
 
 class Verdict(Value):
@@ -42,13 +56,17 @@ class Verdict(Value):
 
 
 def judge(scores: Scores, gates: Gates) -> tuple[Verdict, ...]:
-    """A verdict for every gate, always all five and in the same order."""
+    """A verdict for every gate, always all of them and in the same order."""
     return (
         _schema_valid_rate(scores, gates),
         _f1(scores, gates),
         _ece(scores, gates),
         _golden_cases(scores, gates),
         _category_coverage(scores, gates),
+        _unseen_ece(scores, gates),
+        _unseen_harmful_called_safe(scores, gates),
+        _nonsense_refused(scores, gates),
+        _gain_over_rivals(scores, gates),
     )
 
 
@@ -88,7 +106,7 @@ def _ece(scores: Scores, gates: Gates) -> Verdict:
         passed=score.ece <= gates.ece,
         value=score.ece,
         threshold=gates.ece,
-        detail=f"{score.cases} cases in 10 bins; temperature {scores.trust.temperature:.2f}, fitted on held-out data.",
+        detail=f"{score.cases} cases in 10 bins; the voices were weighed on held-out data.",
     )
 
 
@@ -127,3 +145,61 @@ def _category_coverage(scores: Scores, gates: Gates) -> Verdict:
         threshold=gates.category_coverage,
         detail=f"Not covered: {missing}." if missing else "Every category is covered.",
     )
+
+
+def _unseen_ece(scores: Scores, gates: Gates) -> Verdict:
+    score = scores.systems[MAPPER].get(STRANGERS)
+    if score is None or not score.cases:
+        return _unscored("unseen_ece", gates.unseen_ece, worst=1.0)
+    return Verdict(
+        name="unseen_ece",
+        passed=score.ece <= gates.unseen_ece,
+        value=score.ece,
+        threshold=gates.unseen_ece,
+        detail=f"{score.cases} cases in 10 bins, cross-fitted; the goal is {GOAL_ECE}.",
+    )
+
+
+def _unseen_harmful_called_safe(scores: Scores, gates: Gates) -> Verdict:
+    found = [score for split in UNSEEN if (score := scores.systems[MAPPER].get(split)) is not None and score.cases]
+    if not found:
+        return _unscored("unseen_harmful_called_safe", gates.unseen_harmful_called_safe, worst=1.0)
+    count = sum(score.harmful_called_safe for score in found)
+    return Verdict(
+        name="unseen_harmful_called_safe",
+        passed=count <= gates.unseen_harmful_called_safe,
+        value=count,
+        threshold=gates.unseen_harmful_called_safe,
+        detail=f"Of {sum(score.cases for score in found)} cases; Safe is said from {scores.trust.safe_threshold:.3f}.",
+    )
+
+
+def _nonsense_refused(scores: Scores, gates: Gates) -> Verdict:
+    nonsense = scores.nonsense
+    rate = nonsense.refused / nonsense.asked if nonsense.asked else 0.0
+    return Verdict(
+        name="nonsense_refused",
+        passed=rate >= gates.nonsense_refused,
+        value=rate,
+        threshold=gates.nonsense_refused,
+        detail=f"{nonsense.refused} of {nonsense.asked} labels without a meaning are refused.",
+    )
+
+
+def _gain_over_rivals(scores: Scores, gates: Gates) -> Verdict:
+    gains = scores.gains.get(STRANGERS, {})
+    if not gains or any(not gain.cases for gain in gains.values()):
+        return _unscored("gain_over_rivals", gates.gain_over_rivals, worst=-1.0)
+    rival, gain = min(gains.items(), key=lambda item: (item[1].f1, item[0]))
+    return Verdict(
+        name="gain_over_rivals",
+        passed=gain.f1 >= gates.gain_over_rivals,
+        value=gain.f1,
+        threshold=gates.gain_over_rivals,
+        detail=f"Against {TITLES.get(rival, rival)}, the best of {len(gains)}, on {gain.cases} cases; 95 % interval "
+        f"{gain.interval.low:+.3f} to {gain.interval.high:+.3f}.",
+    )
+
+
+def _unscored(name: str, threshold: float, *, worst: float) -> Verdict:
+    return Verdict(name=name, passed=False, value=worst, threshold=threshold, detail="No case of an unseen detector.")

@@ -16,7 +16,8 @@ from mapper_domain.resampling import EMPTY, Interval, Unit, bootstrap, macro_mea
 from mapper_domain.taxonomy import SAFE, UNKNOWN
 from mapper_domain.value import Value
 
-_HARMLESS = frozenset({SAFE, UNKNOWN})
+HARMLESS = frozenset({SAFE, UNKNOWN})
+"""What a harm must not be called, and what no harm is."""
 
 
 class Outcome(Value):
@@ -85,6 +86,11 @@ class Difference(Value):
     f1: float
     interval: Interval
     cases: int
+
+
+def first_choice(outcome: Outcome) -> Outcome:
+    """The outcome as if only the primary answered label counted: right where it is one of the expected ones."""
+    return outcome.model_copy(update={"relation": "any", "predicted": outcome.predicted[:1]})
 
 
 def set_f1(expected: Collection[str], relation: Relation, predicted: Collection[str]) -> float:
@@ -176,7 +182,7 @@ def score(outcomes: Sequence[Outcome], *, seed: int, threshold: float = DEFAULT_
         coverage=math.fsum(o.weight for o in sure) / weight if weight else 0.0,
         precision=mean_f1(sure) if sure else 1.0,
         ece=expected_calibration_error(points(outcomes)),
-        harmful_called_safe=sum(SAFE in o.predicted and _HARMLESS.isdisjoint(o.expected) for o in outcomes),
+        harmful_called_safe=sum(SAFE in o.predicted and HARMLESS.isdisjoint(o.expected) for o in outcomes),
         by_detector=by_detector(outcomes),
     )
 

@@ -3,26 +3,26 @@
 Unlike the evaluation, this knows every detector: serving will, too.
 """
 
-from mapper_assets.evaluation.predict import LogProbs
-from mapper_domain import prompt
+from mapper_assets.evaluation.predict import Opinions
 from mapper_domain.catalog import Catalog
-from mapper_domain.confidence import temper
 from mapper_domain.ladder import DEFAULT_THRESHOLD, Trust, decide
+from mapper_domain.question import Question
 from mapper_domain.release import KnownAnswer
 from mapper_domain.rules import RuleMapper
+from mapper_domain.voices import fuse
 
 
-def known_answers(catalog: Catalog, logprobs: LogProbs, trust: Trust) -> tuple[KnownAnswer, ...]:
+def known_answers(catalog: Catalog, opinions: Opinions, trust: Trust) -> tuple[KnownAnswer, ...]:
     """An answer for every (detector, field, label) of the catalogue, in catalogue order."""
     rules = RuleMapper(catalog)
     found = []
     for detector in catalog.detectors:
         for mapping in detector.maps:
-            question = prompt.instruction(detector.name, mapping.label, kind=detector.kind, field=mapping.field)
-            scores = logprobs.get(question)
+            question = Question(detector=detector.name, label=mapping.label, kind=detector.kind, field=mapping.field)
+            opinion = opinions.get(question.instruction)
             answer = decide(
                 rules.find(detector.name, mapping.label, mapping.field),
-                temper(scores, trust.temperature) if scores else None,
+                fuse(opinion, trust.weights) if opinion else None,
                 trust=trust,
                 threshold=DEFAULT_THRESHOLD if detector.threshold is None else detector.threshold,
             )

@@ -1,11 +1,13 @@
-"""Puts questions to the model, saying how far it is, and keeps how long each took."""
+"""Puts questions to the voices, saying how far the slow one is, and keeps how long each of its answers took."""
 
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from mapper_domain.question import Question
 from mapper_domain.value import Value
+from mapper_domain.voices import LogProbs, Opinion
 
 PROGRESS_SECONDS = 10.0
 DIGITS = 6
@@ -19,45 +21,59 @@ class Scorer(Protocol):
         """Natural-log probabilities by label for each question."""
 
 
+class Retriever(Protocol):
+    """Anything that gives the same at once for many questions (`mapper_model.retriever.Retriever`)."""
+
+    def score(self, questions: Sequence[Question]) -> list[dict[str, float]]:
+        """Natural-log probabilities by label for each question."""
+
+
 class Timing(Value):
-    """How long the model took; kept apart from the scores, which must not depend on it.
+    """How long the adapter took; kept apart from the scores, which must not depend on it.
 
     Attributes:
-        seconds: in all.
-        median: per question.
+        seconds: of the adapter in all.
+        median: of the adapter per question.
+        total: seconds of the whole evaluation, fits included; 0.0 where nobody measured it.
     """
 
     questions: int
     seconds: float
     median: float
+    total: float = 0.0
 
 
 class Asked(NamedTuple):
-    """Log-probabilities by question, and what it took."""
+    """Opinions by instruction, and what the adapter's took."""
 
-    logprobs: Mapping[str, Mapping[str, float]]
+    opinions: Mapping[str, Opinion]
     timing: Timing
 
 
-def ask(scorer: Scorer, questions: Sequence[str], log: Callable[[str], None]) -> Asked:
-    """Ask every question once, in order, with a line about every ten seconds."""
-    logprobs: dict[str, Mapping[str, float]] = {}
+def ask(adapter: Scorer, retriever: Retriever, questions: Sequence[Question], log: Callable[[str], None]) -> Asked:
+    """Put every question once to both voices, in order, with a line about every ten seconds."""
+    opinions: dict[str, Opinion] = {}
     durations: list[float] = []
     said = time.monotonic()
-    for number, question in enumerate(questions, start=1):
+    for number, (question, retrieved) in enumerate(zip(questions, retriever.score(questions), strict=True), start=1):
         begun = time.monotonic()
-        (scores,) = scorer.score([question])
+        (adapted,) = adapter.score([question.instruction])
         durations.append(time.monotonic() - begun)
-        logprobs[question] = {label: round(value, DIGITS) for label, value in scores.items()}
+        opinions[question.instruction] = {"adapter": rounded(adapted), "retriever": rounded(retrieved)}
         if time.monotonic() - said >= PROGRESS_SECONDS:
             said = time.monotonic()
             left = statistics.median(durations) * (len(questions) - number)
-            log(f"Asked the model {number} of {len(questions)} questions, about {left:.0f} s left.")
+            log(f"Asked the adapter {number} of {len(questions)} questions, about {left:.0f} s left.")
     return Asked(
-        logprobs,
+        opinions,
         Timing(
             questions=len(questions),
             seconds=round(sum(durations), 1),
             median=round(statistics.median(durations), 4) if durations else 0.0,
         ),
     )
+
+
+def rounded(said: LogProbs) -> dict[str, float]:
+    """The same to as many decimals as are kept."""
+    return {label: round(float(value), DIGITS) for label, value in said.items()}

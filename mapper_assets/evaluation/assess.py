@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from mapper_assets.evaluation.predict import LogProbs, MapperAnswer
+from mapper_assets.evaluation.predict import MapperAnswer, first_choices
 from mapper_assets.evaluation.scores import (
     ADAPTER,
     GATED,
     MAPPER,
+    MODEL,
+    RETRIEVER,
     RIVALS,
     SPLITS,
     UNSEEN,
@@ -37,7 +39,7 @@ def assess(
     rules: Mapping[Match, RuleEvidence],
     validity: Validity,
     refused: Refusals,
-    logprobs: LogProbs,
+    model_calls: int,
     files: Mapping[str, str],
 ) -> Scores:
     """Every number of the evaluation.
@@ -48,15 +50,19 @@ def assess(
         rules: evidence of all detectors, which is what the release trusts.
         files: SHA-256 (hex) of the files written beside `scores.json`.
     """
-    mapper, adapter = outcomes[MAPPER], outcomes[ADAPTER]
+    first = first_choices(outcomes, answers)
+    mapper = outcomes[MAPPER]
     unseen = _of(mapper, UNSEEN)
+    present = [split for split in SPLITS if _of(mapper, (split,))]
     return Scores(
         inputs=inputs,
         golden=golden,
         systems={name: _scores(found, inputs.seed) for name, found in outcomes.items()},
-        gains={split: _gains(outcomes, split, inputs.seed) for split in SPLITS if _of(mapper, (split,))},
-        trust=trust(calibration.fit.shipped, rules),
-        temperature=calibration.fit,
+        first={name: _scores(found, inputs.seed) for name, found in first.items()},
+        gains={split: _gains(first, MAPPER, RIVALS, split, inputs.seed) for split in present},
+        ablation={split: _gains(first, MODEL, (ADAPTER, RETRIEVER), split, inputs.seed) for split in present},
+        trust=trust(calibration.fit.shipped, rules, calibration.safe),
+        weights=calibration.fit,
         rules=rules,
         validity=validity,
         agreement=agreement(answers),
@@ -64,11 +70,13 @@ def assess(
         reliability={
             f"mapper, {GATED}": reliability_bins(points(_of(mapper, GROUPS[GATED]))),
             "mapper, unseen": reliability_bins(points(unseen)),
-            "adapter, unseen": reliability_bins(points(_of(adapter, UNSEEN))),
+            "both voices, unseen": reliability_bins(points(_of(outcomes[MODEL], UNSEEN))),
+            "adapter, unseen": reliability_bins(points(_of(outcomes[ADAPTER], UNSEEN))),
+            "retriever, unseen": reliability_bins(points(_of(outcomes[RETRIEVER], UNSEEN))),
         },
-        risk_coverage=risk_coverage(points(unseen)),
-        confusion=confusion(unseen),
-        model_calls=len(logprobs),
+        risk_coverage=risk_coverage(points(_of(first[MAPPER], UNSEEN))),
+        confusion=confusion(_of(first[MAPPER], UNSEEN)),
+        model_calls=model_calls,
         files=files,
     )
 
@@ -87,9 +95,13 @@ def _scores(outcomes: Sequence[Outcome], seed: int) -> dict[str, Score]:
     return {name: score(found, seed=seed) for name, found in groups.items() if found}
 
 
-def _gains(outcomes: Mapping[str, Sequence[Outcome]], split: str, seed: int) -> dict[str, Difference]:
-    ours = _of(outcomes[MAPPER], (split,))
-    return {rival: difference(ours, _of(outcomes[rival], (split,)), seed=seed) for rival in RIVALS if rival in outcomes}
+def _gains(
+    outcomes: Mapping[str, Sequence[Outcome]], ours: str, others: Sequence[str], split: str, seed: int
+) -> dict[str, Difference]:
+    chosen = _of(outcomes[ours], (split,))
+    return {
+        other: difference(chosen, _of(outcomes[other], (split,)), seed=seed) for other in others if other in outcomes
+    }
 
 
 def _of(outcomes: Sequence[Outcome], splits: Sequence[str]) -> list[Outcome]:

@@ -1,24 +1,32 @@
-"""Evaluates an adapter on the golden set: the whole mapper, the adapter alone and three rivals.
+"""Evaluates a mapper on the golden set: the whole of it, either voice alone, and the rivals.
+
+The adapter is the one to be released. Retriever and rivals are fitted here, on the lessons without anything held out:
+the released retriever knows every label and could not be examined.
 
 Run as `python -m mapper_assets.evaluation.evaluate --adapter <sha256>`, or by Dagster Pipes with the same
 names as extras. Nothing here decides whether the result is good enough: that is `mapper_assets.gates`.
 """
 
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from mapper_assets.evaluation.answers import known_answers
-from mapper_assets.evaluation.ask import Scorer, Timing, ask
+from mapper_assets.evaluation.ask import Retriever, Scorer, Timing, ask
 from mapper_assets.evaluation.assess import assess
 from mapper_assets.evaluation.exam import Exam, prepare
 from mapper_assets.evaluation.figures import draw as draw_figures
+from mapper_assets.evaluation.folds.scores import FoldScores
+from mapper_assets.evaluation.folds.store import elsewhere, find
+from mapper_assets.evaluation.folds.summary import summary as folds_summary
 from mapper_assets.evaluation.nonsense import held, invent, refusals
+from mapper_assets.evaluation.page import html, markdown
 from mapper_assets.evaluation.predict import candidates, examine, held_out, mapper_answers, outcomes
 from mapper_assets.evaluation.rivals import Rival, examples, train
 from mapper_assets.evaluation.sampling import BUDGETS, draw
-from mapper_assets.evaluation.scores import ANSWERS, PREDICTIONS, SUMMARY, Inputs, Scores
+from mapper_assets.evaluation.scores import ANSWERS, PAGE, PREDICTIONS, SUMMARY, Inputs, Scores
 from mapper_assets.evaluation.summary import summary
 from mapper_assets.evaluation.trust import calibrate, firings, reliability, spelling_firings, trust
 from mapper_assets.evaluation.validity import check
@@ -29,6 +37,7 @@ from mapper_assets.training.train_lora import Training, read_record
 from mapper_domain.catalog import load
 from mapper_domain.errors import MapperError
 from mapper_domain.layout import Layout
+from mapper_domain.lexicon import load as read_lexicon
 from mapper_domain.prompt import PROMPT_VERSION
 from mapper_domain.release import sha256_text
 from mapper_domain.rules import RuleMapper
@@ -72,40 +81,45 @@ class Evaluation(NamedTuple):
 
 def evaluate(
     exam: Exam,
-    scorer: Scorer,
+    adapter: Scorer,
+    retriever: Retriever,
     rivals: Mapping[str, Rival],
     *,
     inputs: Inputs,
     calls: int,
     log: Callable[[str], None],
+    crossed: FoldScores | None = None,
 ) -> Evaluation:
     """Score every system on the golden set and fit what the release will trust.
 
     Args:
-        scorer: the adapted model.
-        rivals: by name, trained on the adapter's training rows.
+        adapter: the adapted language model.
+        retriever: fitted without anything held out, as are the rivals, by name.
         inputs: what is evaluated, for the record; its seed draws samples and resamples.
-        calls: how many distinct questions may be put to the model.
+        calls: how many distinct questions may be put to the adapter.
+        crossed: a cross-validation of the same catalogue, for what rests on all detectors.
     """
     examined = examine(exam.cases, exam.known, exam.catalog)
     invented = invent(inputs.seed, calls)
     sample = draw(candidates(examined), calls - len(invented), inputs.seed)
-    questions = list(dict.fromkeys((*sample.questions, *(n.question for n in invented))))
-    log(f"{len(examined)} golden cases are scored; the model is asked {len(questions)} questions.")
-    asked = ask(scorer, questions, log)
+    chosen = {e.question.instruction: e.question for e in examined if e.question.instruction in set(sample.questions)}
+    questions = [*chosen.values(), *(n.question for n in invented if n.question.instruction not in chosen)]
+    log(f"{len(examined)} golden cases are scored; both voices are asked {len(questions)} questions.")
+    asked = ask(adapter, retriever, questions, log)
 
-    calibration = calibrate([*held_out(examined, asked.logprobs), *held(invented, asked.logprobs)])
+    cases = [*held_out(examined, asked.opinions), *held(invented, asked.opinions)]
+    calibration = calibrate(cases, *elsewhere(crossed, exam.held_out))
     fired = (*firings(exam.catalog, exam.folds), *spelling_firings(RuleMapper(exam.known), exam.cases))
-    reported = trust(calibration.fit.shipped, reliability(fired, without=exam.held_out))
-    answers = mapper_answers(examined, asked.logprobs, sample.weights, calibration, reported)
-    log("Scoring the mapper, the adapter alone and the rivals.")
-    found = outcomes(examined, answers, asked.logprobs, sample.weights, calibration, rivals)
+    reported = trust(calibration.fit.shipped, reliability(fired, without=exam.held_out), calibration.safe)
+    answers = mapper_answers(examined, asked.opinions, sample.weights, calibration, reported)
+    log("Scoring the mapper, its voices and the rivals.")
+    found = outcomes(examined, answers, asked.opinions, sample.weights, calibration, rivals)
 
     rules = reliability(fired)
-    shipped = trust(calibration.fit.shipped, rules)
+    shipped = trust(calibration.fit.shipped, rules, calibration.safe)
     texts = {
         PREDICTIONS: prediction_lines(found, examined, answers),
-        ANSWERS: lines(known_answers(exam.catalog, asked.logprobs, shipped)),
+        ANSWERS: lines(known_answers(exam.catalog, asked.opinions, shipped)),
     }
     scores = assess(
         found,
@@ -117,41 +131,52 @@ def evaluate(
         validity=check(
             ((a.examined.case.detector, a.answer) for a in answers), exam.schema, exam.catalog.taxonomy.names
         ),
-        refused=refusals(invented, exam.known, asked.logprobs, calibration, reported),
-        logprobs=asked.logprobs,
+        refused=refusals(invented, exam.known, asked.opinions, calibration, reported),
+        model_calls=len(asked.opinions),
         files={name: sha256_text(text) for name, text in texts.items()},
     )
     log("Drawing figures.")
+    pictures = draw_figures(scores)
     page = summary(scores, answers)
-    return Evaluation(scores, {**texts, SUMMARY: page}, draw_figures(scores), asked.timing)
+    if crossed is not None:
+        page = page.followed_by(folds_summary(crossed))
+    pages = {SUMMARY: markdown(page), PAGE: html(page, pictures)}
+    return Evaluation(scores, {**texts, **pages}, pictures, asked.timing)
 
 
 def run(parameters: Evaluate, report: Report) -> str:
-    """Evaluate an adapter, store what came out and return the SHA-256 (hex) it is named by.
+    """Evaluate a mapper, store what came out and return the SHA-256 (hex) it is named by.
 
     Raises:
         EvaluationError: when the profile is unknown or the adapter was trained on another dataset.
         TrainingError: when there is no such adapter.
         CatalogError, GoldenError, SchemaMissing: when the reviewed files cannot be used.
     """
+    if parameters.profile not in BUDGETS:
+        raise EvaluationError(f"{parameters.profile!r} is no profile. Known: {', '.join(BUDGETS)}.")
+    from mapper_assets.training.train_retriever import fit
     from mapper_model.encoder import SentenceEncoder
     from mapper_model.scorer import LabelScorer
 
-    if parameters.profile not in BUDGETS:
-        raise EvaluationError(f"{parameters.profile!r} is no profile. Known: {', '.join(BUDGETS)}.")
+    started = time.monotonic()
     layout = Layout(parameters.artifacts)
     folder = layout.adapter(parameters.adapter)
     record = read_record(folder)
     catalog = load(parameters.root)
+    lexicon = read_lexicon(parameters.root, catalog.taxonomy, catalog.detectors)
     plan = splits.plan(catalog)
     exam = prepare(parameters.root, catalog, plan)
-    _same_dataset(record, dataset.build(catalog, plan, exam.cases, seed=parameters.seed))
+    rows = dataset.build(catalog, lexicon, plan, exam.cases, profile=record.budget.name, seed=parameters.seed)
+    _same_dataset(record, rows)
     labels = [label.name for label in catalog.taxonomy.labels]
     threads = parameters.threads or os.cpu_count() or 1
     report.log(f"Loading {record.base_model.name} with adapter {parameters.adapter[:16]}, {threads} threads.")
-    scorer = LabelScorer.load(layout.base_model(record.base_model.name), folder, labels, threads=threads)
-    report.log("Training the rivals.")
-    rivals = train(examples(exam.known, parameters.seed), SentenceEncoder.installed())
+    adapter = LabelScorer.load(layout.base_model(record.base_model.name), folder, labels, threads=threads)
+    learnt = dataset.lessons_of(catalog, lexicon, plan, exam.cases, seed=parameters.seed)
+    report.log(f"Fitting a retriever and the rivals on {len(learnt)} lessons without what is held out.")
+    retriever = fit(learnt, labels, seed=parameters.seed, threads=threads, log=report.log)
+    rivals = train(examples(learnt), SentenceEncoder.installed())
+    crossed = find(layout, catalog, lexicon)
     inputs = Inputs(
         adapter_sha256=parameters.adapter,
         base_model=record.base_model.name,
@@ -161,11 +186,22 @@ def run(parameters: Evaluate, report: Report) -> str:
         prompt_version=PROMPT_VERSION,
         profile=parameters.profile,
         seed=parameters.seed,
+        retriever_lessons=len(learnt),
+        cross_validation=crossed[0] if crossed else "",
         held_out=plan.held_out,
     )
-    calls = parameters.calls or BUDGETS[parameters.profile].calls
-    found = evaluate(exam, scorer, rivals, inputs=inputs, calls=calls, log=report.log)
-    sha256, written = write(found.scores, found.texts, found.pictures, found.timing, layout)
+    found = evaluate(
+        exam,
+        adapter,
+        retriever,
+        rivals,
+        inputs=inputs,
+        calls=parameters.calls or BUDGETS[parameters.profile].calls,
+        log=report.log,
+        crossed=crossed[1] if crossed else None,
+    )
+    timing = found.timing.model_copy(update={"total": round(time.monotonic() - started, 1)})
+    sha256, written = write(found.scores, found.texts, found.pictures, timing, layout)
     report.log(f"Evaluation {sha256[:16]} is in {written}.")
     report.result({"sha256": sha256, "folder": str(written), **_headline(found)})
     return sha256
@@ -185,7 +221,10 @@ def _headline(found: Evaluation) -> dict[str, object]:
     scores = found.scores
     return {
         **{f"{system}_f1_{split}": s.f1 for system, by in scores.systems.items() for split, s in by.items()},
-        "temperature": scores.trust.temperature,
+        **{f"{system}_first_{split}": s.f1 for system, by in scores.first.items() for split, s in by.items()},
+        "weight_of_adapter": scores.trust.weights.together["adapter"],
+        "weight_of_retriever": scores.trust.weights.together["retriever"],
+        "safe_threshold": scores.trust.safe_threshold,
         "model_calls": scores.model_calls,
         "seconds_per_model_call": found.timing.median,
     }

@@ -1,24 +1,26 @@
 """Labels nobody could map, of a detector nobody knows: an honest mapper refuses them.
 
-They also belong into the calibration: probabilities are renormalised over the allowed labels, so a model that
+They also belong into the calibration: probabilities are normalised over the allowed labels, so a model that
 was only ever asked sensible questions would be sure of its answer to any other.
 """
 
 import random
 from collections.abc import Sequence
 
-from mapper_assets.evaluation.predict import LogProbs
+from mapper_assets.evaluation.predict import Opinions
 from mapper_assets.evaluation.scores import Refusals
 from mapper_assets.evaluation.trust import Calibration, Held
+from mapper_assets.evaluation.weights import Judged
 from mapper_assets.training import synthetic
-from mapper_domain import prompt
+from mapper_assets.training.lessons import NONSENSE_LESSONS
 from mapper_domain.catalog import Catalog
-from mapper_domain.confidence import Judged, temper
 from mapper_domain.ladder import Trust, decide
+from mapper_domain.question import Question
 from mapper_domain.rules import RuleMapper
 from mapper_domain.taxonomy import UNKNOWN
 from mapper_domain.text import normalise
 from mapper_domain.value import Value
+from mapper_domain.voices import fuse
 
 MOST = 60
 SHARE = 0.1
@@ -32,40 +34,46 @@ class Nonsense(Value):
     label: str
 
     @property
-    def question(self) -> str:
-        """What the model is asked."""
-        return prompt.instruction(self.detector, self.label)
+    def question(self) -> Question:
+        """What is asked."""
+        return Question(detector=self.detector, label=self.label)
+
+    @property
+    def key(self) -> str:
+        """What it is held out by."""
+        return f"nonsense/{self.label}"
 
 
 def invent(seed: int, calls: int) -> tuple[Nonsense, ...]:
-    """Strings from the generators of the training rows, but none of the strings trained on.
+    """Strings from the generators of the lessons, but none of the strings learnt.
 
     Args:
-        seed: the training rows' seed.
+        seed: the lessons' seed.
         calls: how many model calls there are in all.
     """
-    trained = {normalise(text) for text in synthetic.unmappable(seed)}
+    learnt = {normalise(text) for text in synthetic.unmappable(seed, NONSENSE_LESSONS)}
     chance = random.Random(f"{seed}:nonsense")  # noqa: S311 - a sample, not a secret
-    fresh = [text for text in synthetic.unmappable(seed + 1) if normalise(text) not in trained]
+    fresh = [text for text in synthetic.unmappable(seed + 1) if normalise(text) not in learnt]
     return tuple(
         Nonsense(detector=synthetic.detector_name(chance), label=text)
         for text in fresh[: min(MOST, int(SHARE * calls))]
     )
 
 
-def held(invented: Sequence[Nonsense], logprobs: LogProbs) -> list[Held]:
+def held(invented: Sequence[Nonsense], opinions: Opinions) -> list[Held]:
     """The same for calibration: `OTHER.Unknown` would be right."""
-    return [Held(f"nonsense/{n.label}", Judged(logprobs[n.question], (UNKNOWN,))) for n in invented]
+    return [Held(n.key, Judged(opinions[n.question.instruction], (UNKNOWN,))) for n in invented]
 
 
 def refusals(
-    invented: Sequence[Nonsense], known: Catalog, logprobs: LogProbs, calibration: Calibration, trust: Trust
+    invented: Sequence[Nonsense], known: Catalog, opinions: Opinions, calibration: Calibration, rules: Trust
 ) -> Refusals:
     """How many of them the whole mapper refuses: it answers `OTHER.Unknown`, being unsure or knowing better."""
-    rules = RuleMapper(known)
+    mapper = RuleMapper(known)
     refused = 0
     for n in invented:
-        probabilities = temper(logprobs[n.question], calibration.temperature(f"nonsense/{n.label}"))
-        answer = decide(rules.find(n.detector, n.label), probabilities, trust=trust)
+        trusted = calibration.trust(n.key, rules)
+        probabilities = fuse(opinions[n.question.instruction], trusted.weights)
+        answer = decide(mapper.find(n.detector, n.label), probabilities, trust=trusted)
         refused += answer.labels == (UNKNOWN,)
     return Refusals(asked=len(invented), refused=refused)

@@ -8,19 +8,21 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from mapper_assets.evaluation.rivals import Rival
-from mapper_assets.evaluation.sampling import Candidate
-from mapper_assets.evaluation.scores import ADAPTER, MAPPER
-from mapper_assets.evaluation.trust import Calibration, Held
+from mapper_assets.evaluation.sampling import AUDITED_GROUP, Candidate
+from mapper_assets.evaluation.scores import ADAPTER, MAPPER, MODEL, RETRIEVER
+from mapper_assets.evaluation.trust import HEARD, Calibration, Held
+from mapper_assets.evaluation.weights import Judged
 from mapper_assets.training.golden import GoldenCase
 from mapper_domain.catalog import Catalog
-from mapper_domain.confidence import Judged, temper
 from mapper_domain.ladder import DEFAULT_THRESHOLD, Answer, Trust, decide
+from mapper_domain.question import Question
 from mapper_domain.rules import AUDITED, RuleHit, RuleMapper
-from mapper_domain.scoring import Outcome
+from mapper_domain.scoring import Outcome, first_choice
 from mapper_domain.text import normalise
+from mapper_domain.voices import Opinion, fuse
 
-LogProbs = Mapping[str, Mapping[str, float]]
-"""Log-probability of every label, by question."""
+Opinions = Mapping[str, Opinion]
+"""What was said about a question, by its instruction."""
 
 
 class Examined(NamedTuple):
@@ -38,9 +40,10 @@ class Examined(NamedTuple):
     threshold: float
 
     @property
-    def question(self) -> str:
-        """What the model is asked."""
-        return self.case.question
+    def question(self) -> Question:
+        """What is asked."""
+        case = self.case
+        return Question(detector=case.detector, label=case.label, kind=case.kind, field=case.field)
 
     @property
     def audited(self) -> bool:
@@ -72,6 +75,12 @@ class MapperAnswer(NamedTuple):
         """The same, to be scored."""
         return _outcome(self.examined, self.answer.labels, self.answer.confidence, self.weight)
 
+    @property
+    def first(self) -> Outcome:
+        """What it would name if it had to, to be scored."""
+        answer = self.answer
+        return first_choice(_outcome(self.examined, answer.first_choice, answer.first_confidence, self.weight))
+
 
 def examine(cases: Sequence[GoldenCase], known: Catalog, catalog: Catalog) -> tuple[Examined, ...]:
     """Cases that are scored, as a mapper that knows only the catalogue `known` meets them.
@@ -97,54 +106,70 @@ def candidates(examined: Sequence[Examined]) -> list[Candidate]:
     return [
         Candidate(
             case=e.case.id,
-            question=e.question,
-            group="audited" if e.audited else e.case.split,
+            question=e.question.instruction,
+            group=AUDITED_GROUP if e.audited else e.case.split,
             stratum=f"{e.case.detector}/{e.stratum}",
         )
         for e in examined
     ]
 
 
-def held_out(examined: Sequence[Examined], logprobs: LogProbs) -> list[Held]:
-    """Distinct held-out questions the model was asked, with the labels that would have been right."""
+def held_out(examined: Sequence[Examined], opinions: Opinions) -> list[Held]:
+    """Distinct held-out questions that were asked, with the labels that would have been right."""
     found = {
-        e.question: Held(e.key, Judged(logprobs[e.question], e.case.expected))
+        instruction: Held(e.key, Judged(opinions[instruction], e.case.expected))
         for e in examined
-        if e.key is not None and e.question in logprobs
+        if e.key is not None and (instruction := e.question.instruction) in opinions
     }
     return list(found.values())
 
 
-def answer(examined: Examined, logprobs: LogProbs, calibration: Calibration, trust: Trust) -> Answer:
-    """The ladder's answer, with the model's voice only where it was asked."""
-    scores = logprobs.get(examined.question)
-    probabilities = temper(scores, calibration.temperature(examined.key)) if scores else None
-    return decide(examined.rule, probabilities, trust=trust, threshold=examined.threshold)
+def answer(examined: Examined, opinions: Opinions, calibration: Calibration, rules: Trust) -> Answer:
+    """The ladder's answer, with the voices only where they were asked.
+
+    Args:
+        rules: what reported answers may trust rules with.
+    """
+    opinion = opinions.get(examined.question.instruction)
+    trusted = calibration.trust(examined.key, rules)
+    probabilities = fuse(opinion, trusted.weights) if opinion else None
+    return decide(examined.rule, probabilities, trust=trusted, threshold=examined.threshold)
 
 
 def mapper_answers(
     examined: Sequence[Examined],
-    logprobs: LogProbs,
+    opinions: Opinions,
     weights: Mapping[str, float],
     calibration: Calibration,
-    trust: Trust,
+    rules: Trust,
 ) -> tuple[MapperAnswer, ...]:
-    """Answers to all audited cases and to those others the model was asked about."""
+    """Answers to all audited cases and to those others that were asked."""
     return tuple(
-        MapperAnswer(e, answer(e, logprobs, calibration, trust), 1.0 if e.audited else weights[e.case.id])
+        MapperAnswer(e, answer(e, opinions, calibration, rules), 1.0 if e.audited else weights[e.case.id])
         for e in examined
         if e.audited or e.case.id in weights
     )
 
 
-def adapter_outcomes(
-    examined: Sequence[Examined], logprobs: LogProbs, weights: Mapping[str, float], calibration: Calibration
+def voice_outcomes(
+    examined: Sequence[Examined],
+    opinions: Opinions,
+    weights: Mapping[str, float],
+    calibration: Calibration,
+    heard: str,
 ) -> list[Outcome]:
-    """Outcomes of the adapter alone: its most probable label, whatever rules or thresholds say."""
+    """Outcomes of one voice alone or of both: the most probable label, whatever rules or thresholds say.
+
+    Args:
+        weights: by case that was asked.
+        heard: `adapter`, `retriever` or `together`.
+    """
     found = []
     for e in examined:
-        if e.case.id in weights:
-            probabilities = temper(logprobs[e.question], calibration.temperature(e.key))
+        opinion = opinions.get(e.question.instruction, {})
+        if e.case.id in weights and all(voice in opinion for voice in HEARD[heard]):
+            trusted = calibration.trust(e.key, Trust())
+            probabilities = fuse({voice: opinion[voice] for voice in HEARD[heard]}, trusted.weights)
             best = max(probabilities, key=lambda label: (probabilities[label], label))
             found.append(_outcome(e, (best,), probabilities[best], weights[e.case.id]))
     return found
@@ -153,24 +178,33 @@ def adapter_outcomes(
 def rival_outcomes(examined: Sequence[Examined], rival: Rival) -> list[Outcome]:
     """Outcomes of a rival, on every case."""
     texts = list(dict.fromkeys(e.case.label for e in examined))
-    guesses = dict(zip(texts, rival.guess(texts), strict=True))
+    guesses = dict(zip(texts, rival.guess([Question(detector="", label=text) for text in texts]), strict=True))
     return [_outcome(e, (guesses[e.case.label].label,), guesses[e.case.label].confidence, 1.0) for e in examined]
 
 
 def outcomes(
     examined: Sequence[Examined],
     answers: Sequence[MapperAnswer],
-    logprobs: LogProbs,
+    opinions: Opinions,
     weights: Mapping[str, float],
     calibration: Calibration,
     rivals: Mapping[str, Rival],
 ) -> dict[str, list[Outcome]]:
     """Outcomes of every system by name."""
+    voices = {MODEL: "together", ADAPTER: "adapter", RETRIEVER: "retriever"}
     return {
         MAPPER: [a.outcome for a in answers],
-        ADAPTER: adapter_outcomes(examined, logprobs, weights, calibration),
+        **{name: voice_outcomes(examined, opinions, weights, calibration, heard) for name, heard in voices.items()},
         **{name: rival_outcomes(examined, rival) for name, rival in rivals.items()},
     }
+
+
+def first_choices(
+    answered: Mapping[str, Sequence[Outcome]], answers: Sequence[MapperAnswer]
+) -> dict[str, list[Outcome]]:
+    """First choices of every system: those but the mapper always name one."""
+    found = {name: [first_choice(outcome) for outcome in outcomes] for name, outcomes in answered.items()}
+    return found | {MAPPER: [a.first for a in answers]}
 
 
 def _outcome(examined: Examined, predicted: tuple[str, ...], confidence: float, weight: float) -> Outcome:

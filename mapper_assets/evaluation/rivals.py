@@ -1,28 +1,36 @@
-"""What people would use instead of an adapted language model: three mappers that see the label string only.
+"""What people would use instead of this mapper: a table, a nearest neighbour and three classifiers.
 
-They learn from everything the adapter's training rows are drawn from, without the caps that keep those rows
-few, and are asked the same golden cases. The strongest of them is what the learned mapper has to beat on
-detectors nobody has seen.
+They learn from the very lessons the adapter and the retriever are made from, and are asked the same questions, but
+know nothing of detectors: they read the label, and its description where there is one. The strongest of them is what
+the mapper has to beat on detectors nobody has seen.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mapper_assets.training import synthetic
-from mapper_domain.catalog import Catalog
+from mapper_assets.evaluation.regression import Features, LogisticRegression
+from mapper_assets.evaluation.scores import RIVALS
+from mapper_assets.training.lessons import Lesson
+from mapper_domain.question import Question
 from mapper_domain.taxonomy import UNKNOWN
 from mapper_domain.text import normalise, words
 
 
 class Example(NamedTuple):
-    """A native label, a name, an alias or a description, and the canonical label it stands for."""
+    """A native label, a name, an alias or a sentence, what was said beside it, and the label it stands for."""
 
     text: str
     label: str
+    description: str = ""
+
+    @property
+    def spoken(self) -> str:
+        """The whole as words."""
+        return spoken(f"{self.text} {self.description}")
 
 
 class Guess(NamedTuple):
@@ -35,8 +43,8 @@ class Guess(NamedTuple):
 class Rival(Protocol):
     """Anything that maps native labels after having seen examples."""
 
-    def guess(self, texts: Sequence[str]) -> list[Guess]:
-        """One guess a text, in order."""
+    def guess(self, questions: Sequence[Question]) -> list[Guess]:
+        """One guess a question, in order."""
 
 
 class Encoder(Protocol):
@@ -47,7 +55,7 @@ class Encoder(Protocol):
 
 
 class Remembering:
-    """An encoder that encodes a text once, however many rivals ask."""
+    """An encoder that encodes a text once, however many rivals and folds ask."""
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
@@ -66,12 +74,13 @@ class Lookup:
     def __init__(self, examples: Sequence[Example]) -> None:
         votes: defaultdict[str, Counter[str]] = defaultdict(Counter)
         for example in examples:
-            votes[normalise(example.text)][example.label] += 1
+            if not example.description:
+                votes[normalise(example.text)][example.label] += 1
         self._table: Mapping[str, Guess] = {key: _majority(found) for key, found in votes.items() if key}
 
-    def guess(self, texts: Sequence[str]) -> list[Guess]:
+    def guess(self, questions: Sequence[Question]) -> list[Guess]:
         """The majority and its share of the votes; `OTHER.Unknown` at 0.0 for a spelling never seen."""
-        return [self._table.get(normalise(text), Guess(UNKNOWN, 0.0)) for text in texts]
+        return [self._table.get(normalise(question.label), Guess(UNKNOWN, 0.0)) for question in questions]
 
 
 class NearestNeighbour:
@@ -80,73 +89,95 @@ class NearestNeighbour:
     def __init__(self, examples: Sequence[Example], encoder: Encoder) -> None:
         self._encoder = encoder
         self._labels = [example.label for example in examples]
-        self._known = encoder.encode([spoken(example.text) for example in examples])
+        self._known = encoder.encode([example.spoken for example in examples])
 
-    def guess(self, texts: Sequence[str]) -> list[Guess]:
+    def guess(self, questions: Sequence[Question]) -> list[Guess]:
         """Always an answer: nothing is too far away."""
-        cosines = self._encoder.encode([spoken(text) for text in texts]) @ self._known.T
-        nearest = cosines.argmax(axis=1)
+        cosines = self._encoder.encode(_texts(questions)) @ self._known.T
+        nearest = cosines.argmax(axis=1) if questions else ()
         return [
             Guess(self._labels[index], float(np.clip(row[index], 0.0, 1.0)))
             for index, row in zip(nearest, cosines, strict=True)
         ]
 
 
-class LogisticRegression:
-    """Multinomial logistic regression on character n-grams (TF-IDF) beside the MiniLM embedding."""
+class Reading:
+    """What the classifiers read of a text: TF-IDF of its character n-grams, its MiniLM embedding; made once for all."""
 
     def __init__(self, examples: Sequence[Example], encoder: Encoder) -> None:
         from sklearn.feature_extraction.text import TfidfVectorizer
-        from sklearn.linear_model import LogisticRegression as Classifier
-        from sklearn.pipeline import make_pipeline, make_union
-        from sklearn.preprocessing import FunctionTransformer
 
-        ngrams = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True)
-        features = make_union(ngrams, FunctionTransformer(encoder.encode))
-        self._pipeline = make_pipeline(features, Classifier(C=20.0, max_iter=300))
-        self._pipeline.fit([spoken(example.text) for example in examples], [example.label for example in examples])
+        frequent = 2 if len(examples) > 1000 else 1
+        self._encoder = encoder
+        self._ngrams = TfidfVectorizer(
+            analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True, min_df=frequent, dtype=np.float32
+        )
+        texts = [example.spoken for example in examples]
+        self.examples: Features = (self._ngrams.fit_transform(texts), encoder.encode(texts))
+        self.labels = [example.label for example in examples]
 
-    def guess(self, texts: Sequence[str]) -> list[Guess]:
+    def of(self, texts: Sequence[str]) -> Features:
+        """Both kinds of features of other texts."""
+        return self._ngrams.transform(texts), self._encoder.encode(texts)
+
+
+class Classifier:
+    """Multinomial logistic regression on character n-grams, on the MiniLM embedding, or on both."""
+
+    def __init__(self, reading: Reading, *, ngrams: bool, embedding: bool) -> None:
+        self._reading, self._read = reading, (ngrams, embedding)
+        self._regression = LogisticRegression().fit(self._features(reading.examples), reading.labels)
+
+    def guess(self, questions: Sequence[Question]) -> list[Guess]:
         """The most probable label and its probability."""
-        if not texts:
+        if not questions:
             return []
-        probabilities = self._pipeline.predict_proba([spoken(text) for text in texts])
-        best = probabilities.argmax(axis=1)
-        labels = self._pipeline.classes_[best]
-        return [Guess(str(label), float(row[i])) for label, row, i in zip(labels, probabilities, best, strict=True)]
+        rows = self._regression.probabilities(self._features(self._reading.of(_texts(questions))))
+        classes = self._regression.classes
+        return [Guess(classes[i], float(row[i])) for row, i in zip(rows, rows.argmax(axis=1), strict=True)]
+
+    def _features(self, both: Features) -> Features:
+        ngrams, embedding = self._read
+        return both[0] if ngrams else None, both[1] if embedding else None
 
 
-def examples(known: Catalog, seed: int) -> tuple[Example, ...]:
-    """What there is to learn from: vocabularies, names, aliases and descriptions, invented detectors, nonsense.
+def examples(lessons: Iterable[Lesson]) -> tuple[Example, ...]:
+    """Lessons as rivals see them: without detector and context, each once, sorted."""
+    return tuple(sorted({Example(lesson.text, lesson.target, lesson.description) for lesson in lessons}))
+
+
+def train(examples: Sequence[Example], encoder: Encoder, names: Collection[str] = RIVALS) -> dict[str, Rival]:
+    """Rivals by name, trained on the same examples, in whatever order they come.
 
     Args:
-        known: the catalogue without anything held out.
-        seed: of the invented rows, the same as the training rows'.
+        names: which of them; the classifiers cost most.
     """
-    found = [Example(m.label, m.canonical[0]) for d in known.detectors for m in d.maps if not m.opaque]
-    for label in known.taxonomy.labels:
-        texts = (label.name, label.name.rsplit(".", 1)[1], *label.aliases, label.description)
-        found += [Example(text, label.name) for text in texts if text]
-    for concept in synthetic.concepts(seed):
-        if concept.canonical in known.taxonomy.names:
-            found += [Example(concept.label, concept.canonical), Example(concept.meaning, concept.canonical)]
-    found += [Example(text, UNKNOWN) for text in synthetic.unmappable(seed)]
-    return tuple(sorted(set(found)))
-
-
-def train(examples: Sequence[Example], encoder: Encoder) -> dict[str, Rival]:
-    """All rivals by name, trained on the same examples, in whatever order they come."""
     distinct, shared = sorted(examples), Remembering(encoder)
-    return {
-        "lookup": Lookup(distinct),
-        "nearest_neighbour": NearestNeighbour(distinct, shared),
-        "logistic_regression": LogisticRegression(distinct, shared),
+    read: dict[str, tuple[bool, bool]] = {
+        "char_regression": (True, False),
+        "minilm_regression": (False, True),
+        "minilm_char_regression": (True, True),
     }
+    reading = Reading(distinct, shared) if read.keys() & set(names) else None
+    found: dict[str, Rival] = {}
+    for name in RIVALS:
+        if name not in names:
+            continue
+        if reading is not None and name in read:
+            ngrams, embedding = read[name]
+            found[name] = Classifier(reading, ngrams=ngrams, embedding=embedding)
+        else:
+            found[name] = Lookup(distinct) if name == "lookup" else NearestNeighbour(distinct, shared)
+    return found
 
 
 def spoken(text: str) -> str:
     """A label as words an encoder can read: `US_SSN` and `usSsn` become `us ssn`."""
-    return " ".join(words(text)) or text
+    return " ".join(words(text)) or text.strip()
+
+
+def _texts(questions: Sequence[Question]) -> list[str]:
+    return [spoken(f"{question.label} {question.description}") for question in questions]
 
 
 def _majority(votes: Counter[str]) -> Guess:

@@ -1,7 +1,7 @@
 """Which golden cases the model is asked about. Model calls are the cost of an evaluation; everything else is free.
 
-Cases the model decides are asked first; a sample of those a reviewed mapping decides measures the adapter alone
-and how often it disagrees with a reviewer. What was not asked is made up for by weights, never left out in silence.
+Most are cases the model decides; a small sample of those a reviewed mapping decides measures the adapter alone and
+how often it disagrees with a reviewer. What was not asked is made up for by weights, never left out in silence.
 """
 
 import random
@@ -11,6 +11,12 @@ from itertools import chain, zip_longest
 from typing import NamedTuple
 
 from mapper_domain.value import Value
+
+AUDITED_GROUP = "audited"
+"""Group of the cases a reviewed mapping decides whatever the model says."""
+
+AUDITED_SHARE = 0.15
+"""Part of the calls they may take where others want them."""
 
 
 class Budget(Value):
@@ -28,7 +34,7 @@ BUDGETS = {
     budget.name: budget
     for budget in (
         Budget(name="tiny", calls=150),
-        Budget(name="default", calls=700),
+        Budget(name="default", calls=450),
         Budget(name="full", calls=10_000),
     )
 }
@@ -63,8 +69,8 @@ class Sample(NamedTuple):
 def draw(candidates: Sequence[Candidate], calls: int, seed: int) -> Sample:
     """Share `calls` between the groups, and within a group take strata in turn, seeded.
 
-    Small groups are asked whole and what they leave goes to the larger ones. A case whose question is asked
-    for another's sake counts as asked.
+    Small groups are asked whole and what they leave goes to the larger ones; audited cases get the least. A case
+    whose question is asked for another's sake counts as asked.
     """
     groups: defaultdict[str, list[Candidate]] = defaultdict(list)
     for candidate in candidates:
@@ -72,9 +78,11 @@ def draw(candidates: Sequence[Candidate], calls: int, seed: int) -> Sample:
     orders = {name: _in_turn(group, random.Random(f"{seed}/{name}")) for name, group in sorted(groups.items())}  # noqa: S311
     chosen: set[str] = set()
     left = calls
-    for position, name in enumerate(sorted(orders, key=lambda name: (len(set(orders[name])), name))):
+    audited = min(round(AUDITED_SHARE * calls), len(set(orders.get(AUDITED_GROUP, ()))))
+    others = sorted(orders.keys() - {AUDITED_GROUP}, key=lambda name: (len(set(orders[name])), name))
+    for position, name in enumerate([*others, *(orders.keys() & {AUDITED_GROUP})]):
         fresh = [question for question in dict.fromkeys(orders[name]) if question not in chosen]
-        taken = fresh[: left // (len(orders) - position)]
+        taken = fresh[: left if name == AUDITED_GROUP else (left - audited) // (len(others) - position)]
         chosen.update(taken)
         left -= len(taken)
     return Sample(

@@ -14,12 +14,14 @@ from mapper_domain.ladder import Trust
 from mapper_domain.rules import Match
 from mapper_domain.scoring import Difference, Score
 from mapper_domain.value import Value
+from mapper_domain.voices import Weights
 
 SCORES = "scores.json"
 PREDICTIONS = "predictions.jsonl"
 ANSWERS = "answers.jsonl"
 TIMING = "timing.json"
 SUMMARY = "summary.md"
+PAGE = "evaluation.html"
 
 SPLITS = ("seen", "variant", "unseen_label", "unseen_detector")
 GATED = "seen+variant"
@@ -27,11 +29,36 @@ GATED = "seen+variant"
 
 UNSEEN = ("unseen_label", "unseen_detector")
 
-MAPPER, ADAPTER = "mapper", "adapter"
-RIVALS = ("lookup", "nearest_neighbour", "logistic_regression")
-SYSTEMS = (MAPPER, ADAPTER, *RIVALS)
+MAPPER, MODEL, ADAPTER, RETRIEVER = "mapper", "model", "adapter", "retriever"
+"""What serving runs; both voices without rules and threshold; either voice alone."""
 
-System = Literal["mapper", "adapter", "lookup", "nearest_neighbour", "logistic_regression"]
+RIVALS = ("lookup", "nearest_neighbour", "char_regression", "minilm_regression", "minilm_char_regression")
+SYSTEMS = (MAPPER, MODEL, ADAPTER, RETRIEVER, *RIVALS)
+
+System = Literal[
+    "mapper",
+    "model",
+    "adapter",
+    "retriever",
+    "lookup",
+    "nearest_neighbour",
+    "char_regression",
+    "minilm_regression",
+    "minilm_char_regression",
+]
+
+TITLES: Mapping[str, str] = {
+    MAPPER: "mapper",
+    MODEL: "both voices",
+    ADAPTER: "adapter alone",
+    RETRIEVER: "retriever alone",
+    "lookup": "normalised lookup",
+    "nearest_neighbour": "MiniLM nearest neighbour",
+    "char_regression": "char n-gram logistic regression",
+    "minilm_regression": "MiniLM logistic regression",
+    "minilm_char_regression": "MiniLM + char n-gram logistic regression",
+}
+"""Names of systems as people read them."""
 
 
 class GoldenSet(Value):
@@ -69,22 +96,22 @@ class RuleEvidence(Value):
     reliability: float
 
 
-class TemperatureFit(Value):
-    """How the model's log-probabilities were calibrated.
+class WeightsFit(Value):
+    """How much each voice counts, and what it rests on.
 
     Attributes:
-        cases: held-out cases it was fitted on.
+        cases: held-out questions it was fitted on, those without a meaning included.
         shipped: fitted on all of them; part of the release.
-        folds: fitted on either half; every reported number uses the half a case is not in.
-        nll_before: mean negative log-likelihood at temperature 1.
-        nll_after: the same, cross-fitted. Where it is not below `nll_before`, calibration did not help.
+        halves: fitted on either half; every reported number uses the half a case is not in.
+        before: mean negative log-likelihood (nats) by who is heard, with default weights.
+        after: the same, cross-fitted. Where it is not below `before`, fitting did not help.
     """
 
     cases: int
-    shipped: float
-    folds: tuple[float, float]
-    nll_before: float
-    nll_after: float
+    shipped: Weights
+    halves: tuple[Weights, Weights]
+    before: Mapping[str, float]
+    after: Mapping[str, float]
 
 
 class Agreement(Value):
@@ -117,6 +144,9 @@ class Inputs(Value):
     """What was evaluated, on what.
 
     Attributes:
+        retriever_lessons: how many lessons the retriever and the rivals learnt from here, without anything held out.
+            The released retriever is fitted again, on everything.
+        cross_validation: SHA-256 (hex) of the cross-validation of the same files, empty where there is none.
         held_out: detectors hidden from training and from the rules.
     """
 
@@ -128,6 +158,8 @@ class Inputs(Value):
     prompt_version: str
     profile: str
     seed: int
+    retriever_lessons: int = 0
+    cross_validation: str = ""
     held_out: tuple[str, ...]
 
 
@@ -135,8 +167,10 @@ class Scores(Value):
     """The whole result.
 
     Attributes:
-        systems: score by system and split, `seen+variant` included.
-        gains: macro F1 of the mapper minus a rival's, by split and rival, on the same cases.
+        systems: score of the answers by system and split, `seen+variant` included; `OTHER.Unknown` is a miss.
+        first: score of the first choices: what a system would name if it had to, right where that is accepted.
+        gains: first-choice macro of the mapper minus a rival's, by split and rival, on the same cases.
+        ablation: first-choice macro of both voices minus either alone, by split and voice, on the same cases.
         trust: what the release ships: fitted on all held-out data.
         rules: evidence behind `trust.rules`.
         reliability: bins of the mapper's answers, by split.
@@ -149,9 +183,11 @@ class Scores(Value):
     inputs: Inputs
     golden: GoldenSet
     systems: Mapping[str, Mapping[str, Score]]
+    first: Mapping[str, Mapping[str, Score]] = Field(default_factory=dict)
     gains: Mapping[str, Mapping[str, Difference]]
+    ablation: Mapping[str, Mapping[str, Difference]] = Field(default_factory=dict)
     trust: Trust
-    temperature: TemperatureFit
+    weights: WeightsFit
     rules: Mapping[Match, RuleEvidence]
     validity: Validity
     agreement: Agreement

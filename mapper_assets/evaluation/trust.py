@@ -1,28 +1,33 @@
-"""Fits what a release trusts: the temperature of the model, and how often each kind of rule is right.
+"""Fits what a release trusts: the weights of the voices, when they may say Safe, how often each kind of rule is right.
 
 Everything is measured on labels that training and rules were made to forget. What is reported about a case
-never rests on that case: temperatures are cross-fitted in two halves, and rules are judged without the
+never rests on that case: weights and threshold are cross-fitted in two halves, and rules are judged without the
 detectors that are scored.
 """
 
+import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from mapper_assets.evaluation.scores import RuleEvidence, TemperatureFit
+from mapper_assets.evaluation.scores import RuleEvidence, WeightsFit
+from mapper_assets.evaluation.weights import VOICES, Judged, fit, loss
 from mapper_assets.training.golden import GoldenCase
 from mapper_domain.catalog import Catalog
-from mapper_domain.confidence import Judged, fit_temperature, negative_log_likelihood
-from mapper_domain.ladder import Trust
+from mapper_domain.ladder import DEFAULT_THRESHOLD, Trust
 from mapper_domain.rules import Match, RuleMapper
-from mapper_domain.scoring import set_f1
+from mapper_domain.scoring import HARMLESS, set_f1
+from mapper_domain.taxonomy import SAFE
 from mapper_domain.text import normalise
+from mapper_domain.voices import Voice, Weights, fuse
 
 MEASURED = (Match.FORMAT, Match.ALIAS, Match.ELSEWHERE)
 """Kinds of rule whose reliability is a measurement; an exact hit is the reviewed fact itself."""
 
-LEAST_CASES = 20
-"""Fewer held-out questions than this say nothing about a temperature, which then stays 1.0."""
+HEARD: Mapping[str, tuple[Voice, ...]] = {**{voice: (voice,) for voice in VOICES}, "together": VOICES}
+"""Who may be heard, by name."""
+
+SAFE_STEP = 0.001
 
 
 class Firing(NamedTuple):
@@ -42,15 +47,24 @@ class Held(NamedTuple):
 
 
 class Calibration(NamedTuple):
-    """A temperature fit, and in which half each key was."""
+    """What was fitted, and in which half each key was.
 
-    fit: TemperatureFit
+    Attributes:
+        safe: threshold of Safe to ship.
+        safe_halves: the same fitted on either half.
+    """
+
+    fit: WeightsFit
+    safe: float
+    safe_halves: tuple[float, float]
     halves: Mapping[str, int]
 
-    def temperature(self, key: str | None) -> float:
-        """The temperature for a case of this key, fitted without it; the shipped one for cases that were in no half."""
+    def trust(self, key: str | None, rules: Trust) -> Trust:
+        """What an answer to a case of this key may rest on, fitted without it; the shipped for cases in no half."""
         half = self.halves.get(key) if key is not None else None
-        return self.fit.shipped if half is None else self.fit.folds[half]
+        weights = self.fit.shipped if half is None else self.fit.halves[half]
+        safe = self.safe if half is None else self.safe_halves[half]
+        return rules.model_copy(update={"weights": weights, "safe_threshold": safe})
 
 
 def firings(catalog: Catalog, folds: Iterable[Collection[str]]) -> tuple[Firing, ...]:
@@ -100,35 +114,70 @@ def reliability(seen: Iterable[Firing], *, without: Collection[str] = ()) -> dic
     }
 
 
-def trust(temperature: float, evidence: Mapping[Match, RuleEvidence]) -> Trust:
-    """The two together, with 1.0 for an exact hit by definition."""
+def trust(weights: Weights, evidence: Mapping[Match, RuleEvidence], safe: float) -> Trust:
+    """All of it together, with 1.0 for an exact hit by definition."""
     return Trust(
-        temperature=temperature,
+        weights=weights,
         rules={Match.EXACT: 1.0, **{match: found.reliability for match, found in evidence.items()}},
+        safe_threshold=safe,
     )
 
 
-def calibrate(held: Sequence[Held]) -> Calibration:
-    """Fit one temperature on all held-out questions to ship, and one on either half to report with."""
+def safe_threshold(said: Iterable[tuple[Mapping[str, float], Collection[str]]]) -> float:
+    """Least threshold, but never below the ladder's own, at which no harmful label would have been called Safe.
+
+    1.0 where a harmful label was as good as certainly called Safe: then a model may not say it at all.
+
+    Args:
+        said: probabilities of the labels of a question, and the labels that would be right.
+    """
+    wrong = [
+        probabilities[SAFE]
+        for probabilities, accepted in said
+        if HARMLESS.isdisjoint(accepted) and max(probabilities, key=lambda x: (probabilities[x], x)) == SAFE
+    ]
+    above = math.floor(max(wrong, default=0.0) / SAFE_STEP + 1.0) * SAFE_STEP
+    return round(min(1.0, max(DEFAULT_THRESHOLD, above)), 3)
+
+
+def calibrate(held: Sequence[Held], elsewhere: Trust | None = None, shipped: Trust | None = None) -> Calibration:
+    """Fit everything on all held-out questions to ship, and on either half to report with.
+
+    Args:
+        elsewhere: what cross-validation fitted on other detectors than these, for reporting.
+        shipped: what it fitted on all detectors, to ship: the weight of the retriever alone rests on more labels
+            there, and Safe is only said where neither of the two sets has a counterexample.
+    """
     halves = _halves(held)
-    parts = tuple([item.judged for item in held if halves[item.key] == half] for half in (0, 1))
-    folds = (_fit(parts[1]), _fit(parts[0]))
     everything = [item.judged for item in held]
-    after = sum(
-        len(part) * negative_log_likelihood(part, temperature) for part, temperature in zip(parts, folds, strict=True)
+    parts = tuple([item.judged for item in held if halves[item.key] == half] for half in (0, 1))
+    fitted = (fit(parts[1]), fit(parts[0]))
+    weights = fit(everything)
+    if shipped is not None:
+        weights = weights.model_copy(update={"retriever": shipped.weights.retriever})
+    return Calibration(
+        WeightsFit(
+            cases=len(held),
+            shipped=weights,
+            halves=fitted,
+            before={name: loss(everything, Weights(), heard) for name, heard in HEARD.items()},
+            after={name: _cross_fitted(parts, fitted, heard) for name, heard in HEARD.items()},
+        ),
+        safe=_safe(everything, weights, shipped),
+        safe_halves=(_safe(parts[1], fitted[0], elsewhere), _safe(parts[0], fitted[1], elsewhere)),
+        halves=halves,
     )
-    fit = TemperatureFit(
-        cases=len(held),
-        shipped=_fit(everything),
-        folds=folds,
-        nll_before=negative_log_likelihood(everything, 1.0),
-        nll_after=after / len(held) if held else 0.0,
-    )
-    return Calibration(fit, halves)
 
 
-def _fit(cases: Sequence[Judged]) -> float:
-    return fit_temperature(cases) if len(cases) >= LEAST_CASES else 1.0
+def _cross_fitted(parts: Sequence[Sequence[Judged]], fitted: Sequence[Weights], heard: Sequence[Voice]) -> float:
+    counts = [sum(all(voice in case.opinion for voice in heard) for case in part) for part in parts]
+    losses = [loss(part, weights, heard) for part, weights in zip(parts, fitted, strict=True)]
+    return sum(c * x for c, x in zip(counts, losses, strict=True)) / sum(counts) if sum(counts) else 0.0
+
+
+def _safe(cases: Sequence[Judged], weights: Weights, other: Trust | None) -> float:
+    found = safe_threshold((fuse(case.opinion, weights), case.accepted) for case in cases)
+    return found if other is None else max(found, other.safe_threshold)
 
 
 def _halves(held: Iterable[Held]) -> dict[str, int]:

@@ -49,35 +49,44 @@ def write(
         texts: line files and pages by file name.
         pictures: PNG bytes by file name.
     """
-    text = json.dumps(_rounded(scores.model_dump(mode="json")), indent=1, ensure_ascii=False) + "\n"
+    text = document(scores)
     sha256 = sha256_text(text)
+    written = {**texts, SCORES: text, TIMING: timing.model_dump_json(indent=1) + "\n"}
     folder = layout.evaluation(sha256)
+    place(folder, {**{name: content.encode() for name, content in written.items()}, **pictures})
+    return sha256, folder
+
+
+def document(value: Value) -> str:
+    """A value as indented JSON with floats rounded."""
+    return json.dumps(rounded(value.model_dump(mode="json")), indent=1, ensure_ascii=False) + "\n"
+
+
+def place(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write a folder in one step. One that is there already stays as it is."""
     if folder.exists():
-        return sha256, folder
+        return
     folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=".evaluation-", dir=folder.parent))
+    staging = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
     try:
-        for name, content in {**texts, SCORES: text, TIMING: timing.model_dump_json(indent=1) + "\n"}.items():
-            (staging / name).write_text(content, encoding="utf-8")
-        for name, picture in pictures.items():
-            (staging / name).write_bytes(picture)
+        for name, content in files.items():
+            (staging / name).write_bytes(content)
         staging.chmod(0o755)
         os.replace(staging, folder)  # noqa: PTH105 - stated for its atomicity
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    return sha256, folder
 
 
 def _json(value: object) -> str:
-    return json.dumps(_rounded(value), ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(rounded(value), ensure_ascii=False, separators=(",", ":"))
 
 
-def _rounded(value: object) -> object:
+def rounded(value: object) -> object:
     """The same with floats to six decimals: beyond them thread counts and processors differ."""
     if isinstance(value, float):
         return round(value, DIGITS)
     if isinstance(value, Mapping):
-        return {key: _rounded(item) for key, item in value.items()}
+        return {key: rounded(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_rounded(item) for item in value]
+        return [rounded(item) for item in value]
     return value

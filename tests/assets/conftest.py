@@ -1,5 +1,6 @@
 """An evaluated adapter on disk beside the real catalogue: what a release is assembled from."""
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,18 +14,21 @@ from mapper_assets.evaluation.scores import (
     Agreement,
     GoldenSet,
     Inputs,
+    Refusals,
     Scores,
-    TemperatureFit,
     Validity,
+    WeightsFit,
 )
 from mapper_assets.training.profiles import BASES, BUDGETS
 from mapper_assets.training.train_lora import RECORD, LossPoint, Training
+from mapper_assets.training.train_retriever import Fitted
 from mapper_domain.catalog import load
 from mapper_domain.ladder import Trust
 from mapper_domain.layout import Layout
 from mapper_domain.release import BaseModelRef, sha256_file, sha256_text
 from mapper_domain.resampling import Interval
-from mapper_domain.scoring import Score
+from mapper_domain.scoring import Difference, Score
+from mapper_domain.voices import Weights
 
 REPOSITORY = Path(__file__).parents[2]
 BASE = "smollm2-135m-instruct"
@@ -40,7 +44,8 @@ def sources(tmp_path) -> Path:
     """A copy of the real taxonomy, frameworks and one detector that a test may edit."""
     root = tmp_path / "sources"
     for folder in ("taxonomy", "frameworks"):
-        shutil.copytree(REPOSITORY / folder, root / folder)
+        shutil.copytree(REPOSITORY / folder, root / folder, ignore=shutil.ignore_patterns("lexicon"))
+    write_lexicon(root)
     (root / "detectors").mkdir()
     shutil.copy2(REPOSITORY / "detectors" / "deberta-toxicity.yaml", root / "detectors")
     return root
@@ -61,6 +66,56 @@ def evaluated(layout, sources) -> Callable[..., str]:
         return sha256
 
     return write
+
+
+@pytest.fixture
+def retrieved(layout, sources) -> Callable[..., str]:
+    """Writes a retriever fitted on the sources, and returns the hash of its weights."""
+
+    def write(*, weights: bytes = b"retriever weights", catalog_sha256: str = "") -> str:
+        return write_retriever(layout, weights, catalog_sha256 or load(sources).sha256)
+
+    return write
+
+
+def write_lexicon(root: Path) -> Path:
+    """A lexicon of one concept and one invented detector; the file of the concept is returned."""
+    file = root / "taxonomy" / "lexicon" / "contact.yaml"
+    (file.parent / "invented").mkdir(parents=True)
+    file.write_text(
+        "about: Ways to reach somebody.\n"
+        "concepts:\n"
+        "  - label: PII.Contact.Email\n"
+        "    forms:\n"
+        "      - postbox on the net\n"
+    )
+    (file.parent / "invented" / "veil-scan.yaml").write_text(
+        'detector: veil-scan\nversion: "v1"\nkind: pii\nmaps:\n  VS_MAIL: PII.Contact.Email\n'
+    )
+    return file
+
+
+def write_retriever(layout: Layout, weights: bytes, catalog_sha256: str) -> str:
+    sha256 = hashlib.sha256(weights).hexdigest()
+    folder = layout.retriever(sha256)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "retriever.safetensors").write_bytes(weights)
+    fitted = Fitted(
+        retriever_sha256=sha256,
+        recipe="1",
+        lessons=2,
+        lessons_sha256="e" * 64,
+        by_source={"form": 2},
+        by_label={"PII.Contact.Email": 2},
+        catalog_sha256=catalog_sha256,
+        lexicon_sha256="f" * 64,
+        seed=7,
+        threads=1,
+        seconds=2.5,
+        libraries={"scikit-learn": "1.9.0"},
+    )
+    (folder / "retriever.json").write_text(fitted.model_dump_json())
+    return sha256
 
 
 def write_adapter(layout: Layout, weights: bytes) -> str:
@@ -128,13 +183,17 @@ def scores_of(adapter_sha256: str, catalog_sha256: str, *, f1: float, answers: s
             held_out=(),
         ),
         golden=GoldenSet(sha256="e" * 64, by_detector={"a": 120}, gated=50, categories=1.0),
-        systems={"mapper": {GATED: score}, "adapter": {GATED: score}},
-        gains={},
+        systems={
+            "mapper": {GATED: score, "unseen_label": score, "unseen_detector": score},
+            "adapter": {GATED: score},
+        },
+        gains={"unseen_detector": {"lookup": Difference(f1=0.1, interval=Interval(low=0.0, high=0.2), cases=50)}},
         trust=Trust(),
-        temperature=TemperatureFit(cases=0, shipped=1.0, folds=(1.0, 1.0), nll_before=0.0, nll_after=0.0),
+        weights=WeightsFit(cases=0, shipped=Weights(), halves=(Weights(), Weights()), before={}, after={}),
         rules={},
         validity=Validity(checked=100, valid=100),
         agreement=Agreement(asked=0, disagreed=0),
+        nonsense=Refusals(asked=60, refused=60),
         reliability={},
         risk_coverage=(),
         confusion={},

@@ -2,15 +2,32 @@
 
 import pytest
 from jsonschema import Draft202012Validator
-from small_world import EMAIL, INSULT, NAME, PHONE, SAFE, SCHEMA, THREAT, UNKNOWN, TableScorer, case
+from small_world import (
+    EMAIL,
+    INSULT,
+    NAME,
+    PHONE,
+    SAFE,
+    SCHEMA,
+    THREAT,
+    UNKNOWN,
+    LessonTable,
+    LetterEncoder,
+    TableRetriever,
+    TableScorer,
+    case,
+)
 
+from mapper_assets.evaluation.crossvalidate import cross_validate
 from mapper_assets.evaluation.exam import Exam, forget, golden_set
+from mapper_assets.evaluation.folds.scores import FoldScores
 from mapper_assets.evaluation.scores import Inputs
 from mapper_assets.training.golden import GoldenCase
 from mapper_assets.training.splits import SplitPlan
 from mapper_domain.catalog import Catalog
 from mapper_domain.detectors import Detector, LabelMapping
 from mapper_domain.frameworks import Frameworks
+from mapper_domain.lexicon import Concept, Lexicon
 from mapper_domain.taxonomy import Label, Taxonomy
 
 
@@ -85,6 +102,13 @@ def scorer(world: Catalog) -> TableScorer:
     return TableScorer([label.name for label in world.taxonomy.labels], table)
 
 
+@pytest.fixture
+def retriever(world: Catalog) -> TableRetriever:
+    """Knows two words the adapter does not know or gets wrong, and misses the rest."""
+    labels = [label.name for label in world.taxonomy.labels]
+    return TableRetriever(labels, {"person": NAME, "insult": INSULT, "mail": EMAIL}, sure=0.99)
+
+
 @pytest.fixture(scope="session")
 def exam(world: Catalog, known: Catalog, cases: tuple[GoldenCase, ...]) -> Exam:
     """The small world as an exam."""
@@ -119,3 +143,37 @@ def inputs(world: Catalog) -> Inputs:
 def world_labels(world: Catalog) -> list[str]:
     """Names of all labels of the world."""
     return [label.name for label in world.taxonomy.labels]
+
+
+@pytest.fixture(scope="session")
+def lexicon() -> Lexicon:
+    """Words of the small world, among them two that the held-out detector says."""
+    return Lexicon(
+        concepts=(
+            Concept(label=THREAT, forms=("menace", "intimidation", "threatening behaviour")),
+            Concept(label=NAME, forms=("person name", "full name")),
+            Concept(label=PHONE, forms=("fax number", "telephone")),
+            Concept(label=EMAIL, forms=("e mail",)),
+        ),
+        detectors=(),
+    )
+
+
+@pytest.fixture(scope="session")
+def cross_validated(world: Catalog, lexicon: Lexicon) -> tuple[FoldScores, dict[str, bytes]]:
+    """The small world, cross-validated in two folds with a retriever that is a table of its lessons."""
+    return cross_validate(
+        world,
+        lexicon,
+        {"one": frozenset({"stranger", "mixed"}), "two": frozenset({"mail", "talk"})},
+        fit=LessonTable,
+        encoder=LetterEncoder(),
+        seed=1,
+        log=[].append,
+    )
+
+
+@pytest.fixture(scope="session")
+def crossed(cross_validated: tuple[FoldScores, dict[str, bytes]]) -> FoldScores:
+    """Its scores."""
+    return cross_validated[0]

@@ -1,9 +1,18 @@
-"""Labels, golden cases and a model that is a table, for evaluating in a small world (see `conftest`)."""
+"""Labels, golden cases and voices that are tables, for evaluating in a small world (see `conftest`)."""
 
 import math
+import string
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mapper_assets.training.golden import GoldenCase
+from mapper_assets.training.lessons import Lesson
+from mapper_domain.question import Question
+from mapper_domain.text import normalise
+
+LETTERS = string.ascii_lowercase
 
 EMAIL, PHONE, NAME = "PII.Contact.Email", "PII.Contact.Phone", "PII.Person.Name"
 INSULT, THREAT = "HARM.SPEECH.Insult", "HARM.SPEECH.Threat"
@@ -14,6 +23,27 @@ SCHEMA = {
     "required": ["taxonomy", "scores", "confidence"],
     "properties": {"taxonomy": {"type": "array", "minItems": 1}, "confidence": {"type": "number", "maximum": 1}},
 }
+
+
+def spread(labels: Sequence[str], best: str, sure: float = 0.9) -> dict[str, float]:
+    """Log-probabilities that sum to one, with that much on one label and the rest even."""
+    rest = (1.0 - sure) / (len(labels) - 1)
+    return {name: math.log(sure if name == best else rest) for name in labels}
+
+
+class TableRetriever:
+    """A retriever that knows labels by one word in them, as `TableScorer` does."""
+
+    def __init__(self, labels: Sequence[str], table: Mapping[str, str], sure: float = 0.9) -> None:
+        self._labels, self._table, self._sure = labels, table, sure
+
+    def score(self, questions: Sequence[Question]) -> list[dict[str, float]]:
+        """`OTHER.Unknown` where no word of the table stands in the label or its description."""
+        return [self._score(f"{question.label} {question.description}".lower()) for question in questions]
+
+    def _score(self, text: str) -> dict[str, float]:
+        best = next((meaning for word, meaning in self._table.items() if word in text), UNKNOWN)
+        return spread(self._labels, best, self._sure)
 
 
 class TableScorer:
@@ -34,8 +64,7 @@ class TableScorer:
 
     def _score(self, label: str) -> dict[str, float]:
         best = next((meaning for word, meaning in self._table.items() if word in label), UNKNOWN)
-        rest = (1.0 - self._sure) / (len(self._labels) - 1)
-        return {name: math.log(self._sure if name == best else rest) for name in self._labels}
+        return spread(self._labels, best, self._sure)
 
 
 def case(detector: str, label: str, expected: str, split: str, **given: object) -> GoldenCase:
@@ -52,3 +81,26 @@ def case(detector: str, label: str, expected: str, split: str, **given: object) 
             **fields,
         }
     )
+
+
+class LessonTable:
+    """A retriever that knows the lessons' texts by heart, and nothing else."""
+
+    def __init__(self, lessons: Sequence[Lesson], labels: Sequence[str]) -> None:
+        self.table = {normalise(lesson.text): lesson.target for lesson in lessons if lesson.target in labels}
+        self._labels = labels
+
+    def score(self, questions: Sequence[Question]) -> list[dict[str, float]]:
+        """`OTHER.Unknown` for a text it was never told."""
+        return [spread(self._labels, self.table.get(normalise(q.label), UNKNOWN)) for q in questions]
+
+
+class LetterEncoder:
+    """Texts as unit vectors of how often each letter stands in them: fast, and near for words that look alike."""
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """One row a text."""
+        counts = np.array([[1.0, *(text.count(letter) for letter in LETTERS)] for text in texts], dtype=np.float32)
+        counts = counts.reshape(-1, len(LETTERS) + 1)
+        unit: NDArray[np.float32] = counts / np.linalg.norm(counts, axis=1, keepdims=True)
+        return unit

@@ -3,15 +3,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from small_world import EMAIL, INSULT, NAME, PHONE, TableScorer
+from small_world import EMAIL, INSULT, NAME, PHONE, THREAT, TableRetriever, TableScorer
 
 from mapper_assets.evaluation.evaluate import Evaluate, Evaluation, EvaluationError, evaluate, run
 from mapper_assets.evaluation.exam import Exam
+from mapper_assets.evaluation.folds.scores import FoldScores
 from mapper_assets.evaluation.rivals import Example, Lookup, Rival
 from mapper_assets.evaluation.scores import (
     ANSWERS,
     GATED,
+    PAGE,
     PREDICTIONS,
+    RIVALS,
     SCORES,
     SPLITS,
     SUMMARY,
@@ -47,17 +50,26 @@ class Notes:
 
 @pytest.fixture(scope="module")
 def rivals() -> dict[str, Rival]:
-    """Three tables: one that knows three words, one that knows one, and one that knows nothing."""
+    """Tables: one that knows three words, one that knows one, and others that know nothing."""
     return {
+        **{name: Lookup([]) for name in RIVALS},
         "lookup": Lookup([Example("email", EMAIL), Example("person", NAME), Example("insulting", INSULT)]),
         "nearest_neighbour": Lookup([Example("email", EMAIL)]),
-        "logistic_regression": Lookup([]),
     }
 
 
 @pytest.fixture
-def result(exam: Exam, scorer: TableScorer, rivals: dict[str, Rival], inputs: Inputs) -> Evaluation:
-    return evaluate(exam, scorer, rivals, inputs=inputs, calls=100, log=[].append)
+def echo(world_labels: list[str]) -> TableRetriever:
+    """Says what the adapter says."""
+    table = {"person": INSULT, "mail": EMAIL, "fax": PHONE, "menace": THREAT, "threat": THREAT}
+    return TableRetriever(world_labels, table)
+
+
+@pytest.fixture
+def result(
+    exam: Exam, scorer: TableScorer, echo: TableRetriever, rivals: dict[str, Rival], inputs: Inputs
+) -> Evaluation:
+    return evaluate(exam, scorer, echo, rivals, inputs=inputs, calls=100, log=[].append)
 
 
 def test_every_system_is_scored_on_every_split(result: Evaluation) -> None:
@@ -84,15 +96,17 @@ def test_labels_without_a_meaning_are_refused(result: Evaluation) -> None:
     assert (result.scores.nonsense.asked, result.scores.nonsense.refused) == (10, 10)
 
 
-def test_every_question_is_put_once(exam: Exam, scorer: TableScorer, rivals: dict[str, Rival], inputs: Inputs) -> None:
-    found = evaluate(exam, scorer, rivals, inputs=inputs, calls=100, log=[].append)
+def test_every_question_is_put_once(
+    exam: Exam, scorer: TableScorer, echo: TableRetriever, rivals: dict[str, Rival], inputs: Inputs
+) -> None:
+    found = evaluate(exam, scorer, echo, rivals, inputs=inputs, calls=100, log=[].append)
     assert len(scorer.asked) == len(set(scorer.asked)) == found.scores.model_calls == found.timing.questions
 
 
 def test_a_small_budget_is_kept_and_audited_cases_are_scored_all_the_same(
-    exam: Exam, scorer: TableScorer, rivals: dict[str, Rival], inputs: Inputs
+    exam: Exam, scorer: TableScorer, echo: TableRetriever, rivals: dict[str, Rival], inputs: Inputs
 ) -> None:
-    found = evaluate(exam, scorer, rivals, inputs=inputs, calls=4, log=[].append).scores
+    found = evaluate(exam, scorer, echo, rivals, inputs=inputs, calls=4, log=[].append).scores
     assert len(scorer.asked) == 4
     assert found.score("mapper", "seen").cases == 5
 
@@ -120,9 +134,9 @@ def test_predictions_name_system_case_and_route(result: Evaluation) -> None:
 
 
 def test_equal_inputs_give_equal_bytes(
-    exam: Exam, scorer: TableScorer, rivals: dict[str, Rival], inputs: Inputs, tmp_path: Path
+    exam: Exam, scorer: TableScorer, echo: TableRetriever, rivals: dict[str, Rival], inputs: Inputs, tmp_path: Path
 ) -> None:
-    first, second = (evaluate(exam, scorer, rivals, inputs=inputs, calls=6, log=[].append) for _ in range(2))
+    first, second = (evaluate(exam, scorer, echo, rivals, inputs=inputs, calls=6, log=[].append) for _ in range(2))
     found = [write(e.scores, e.texts, e.pictures, e.timing, Layout(tmp_path)) for e in (first, second)]
     assert found[0] == found[1]
 
@@ -133,11 +147,11 @@ def test_what_is_written_is_named_by_its_scores_and_can_be_read_back(result: Eva
     read = Scores.model_validate_json((folder / SCORES).read_bytes())
     assert {name: sha256_file(folder / name) for name in (PREDICTIONS, ANSWERS)} == read.files
     assert read.score("mapper", "unseen_detector").f1 == result.scores.score("mapper", "unseen_detector").f1
-    assert {path.suffix for path in folder.iterdir()} == {".json", ".jsonl", ".md", ".png"}
+    assert {path.suffix for path in folder.iterdir()} == {".json", ".jsonl", ".md", ".html", ".png"}
 
 
 def test_figures_are_pictures(result: Evaluation) -> None:
-    assert set(result.pictures) == {"reliability.png", "confusion.png", "systems.png"}
+    assert set(result.pictures) == {"reliability.png", "risk_coverage.png", "confusion.png", "systems.png"}
     assert all(png.startswith(b"\x89PNG") for png in result.pictures.values())
 
 
@@ -145,22 +159,55 @@ def test_figures_are_pictures(result: Evaluation) -> None:
     "sentence",
     [
         "| mapper | 1.000 (1.000–1.000) |",
-        "- unseen detector: **The mapper does not beat the strongest rival: the difference is within chance**",
+        "On unseen detectors, the mapper does NOT beat the strongest rival: the difference is within chance",
         "Of 7 reviewed mappings the model was asked about, it preferred another label for 3.",
-        "| mail | PII_PERSON | variant | PII.Person.Name | HARM.SPEECH.Insult |",
-        "Held out of training and rules: stranger.",
+        "| PII_PERSON | mail | variant | PII.Person.Name | HARM.SPEECH.Insult | 0.90 | model |",
+        "Held out of adapter, retriever, rivals and rules: stranger.",
         "Reviewed mappings decide 7 of 8 seen and variant cases",
     ],
 )
 def test_the_page_says_what_was_found(sentence: str, result: Evaluation) -> None:
     assert sentence in result.texts[SUMMARY]
+    assert all(cell in result.texts[PAGE] for cell in sentence.strip("| ").split(" | "))
 
 
 def test_a_mapper_that_beats_its_rivals_is_said_to(exam: Exam, inputs: Inputs, world_labels: list[str]) -> None:
     knows = TableScorer(world_labels, {"person": NAME, "mail": EMAIL, "fax": PHONE, "menace": "HARM.SPEECH.Threat"})
-    nothing = {name: Lookup([]) for name in ("lookup", "nearest_neighbour", "logistic_regression")}
-    page = evaluate(exam, knows, nothing, inputs=inputs, calls=100, log=[].append).texts[SUMMARY]
-    assert "- unseen detector: The mapper beats the strongest rival" in page
+    nothing: dict[str, Rival] = {name: Lookup([]) for name in RIVALS}
+    retriever = TableRetriever(world_labels, {"person": NAME, "mail": EMAIL, "fax": PHONE, "menace": THREAT})
+    page = evaluate(exam, knows, retriever, nothing, inputs=inputs, calls=100, log=[].append).texts[SUMMARY]
+    assert "On unseen detectors, the mapper beats the strongest rival" in page
+
+
+def test_the_ablation_tells_what_each_voice_adds(
+    exam: Exam, scorer: TableScorer, retriever: TableRetriever, rivals: dict[str, Rival], inputs: Inputs
+) -> None:
+    scores = evaluate(exam, scorer, retriever, rivals, inputs=inputs, calls=100, log=[].append).scores
+    right = {name: scores.first[name]["variant"].by_detector for name in ("adapter", "retriever", "model")}
+    assert right["adapter"] == {"mail": 0.5, "talk": 1.0}
+    assert right["model"] == right["retriever"] == {"mail": 1.0, "talk": 0.0}
+    gains = scores.ablation["variant"]
+    assert (gains["adapter"].f1, gains["retriever"].f1) == (pytest.approx(-0.25), 0.0)
+
+
+def test_what_is_answered_and_what_would_be_named_are_scored_apart(
+    exam: Exam, rivals: dict[str, Rival], inputs: Inputs, world_labels: list[str]
+) -> None:
+    unsure = TableScorer(world_labels, {"menace": THREAT}, sure=0.5)
+    retriever = TableRetriever(world_labels, {"menace": THREAT}, sure=0.5)
+    scores = evaluate(exam, unsure, retriever, rivals, inputs=inputs, calls=100, log=[].append).scores
+    answered, first = scores.systems["mapper"]["unseen_label"], scores.first["mapper"]["unseen_detector"]
+    assert answered.f1 == 0.0
+    assert first.f1 > scores.systems["mapper"]["unseen_detector"].f1
+
+
+def test_a_cross_validation_at_hand_sets_what_rests_on_all_detectors(
+    exam: Exam, scorer: TableScorer, echo: TableRetriever, rivals: dict[str, Rival], inputs: Inputs, crossed: FoldScores
+) -> None:
+    found = evaluate(exam, scorer, echo, rivals, inputs=inputs, calls=100, log=[].append, crossed=crossed)
+    assert found.scores.trust.weights.retriever == crossed.weights.retriever
+    assert found.scores.trust.safe_threshold >= crossed.safe_threshold
+    assert "Label alone, lexicon without the held-out strings" in found.texts[PAGE]
 
 
 def test_an_unknown_profile_is_refused(tmp_path: Path) -> None:
@@ -193,7 +240,7 @@ def test_a_real_adapter_is_evaluated_from_files_to_gates(artifacts: Path, tiny_a
     assert scores.inputs.dataset_sha256 == read_record(tiny_adapter).dataset_sha256
     assert scores.model_calls == 24
     assert scores.score("mapper", "seen").f1 == 1.0
-    assert scores.score("logistic_regression", "unseen_detector").f1 > 0.7
+    assert scores.score("minilm_char_regression", "unseen_detector").f1 > 0.7
     passed = {v.name for v in judge(scores, Gates()) if v.passed}
     assert passed >= {"schema_valid_rate", "golden_cases_per_detector", "category_coverage"}
 

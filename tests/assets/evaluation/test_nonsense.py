@@ -1,18 +1,19 @@
 import pytest
-from small_world import EMAIL, TableScorer
+from small_world import EMAIL, spread
 
 from mapper_assets.evaluation.nonsense import MOST, Nonsense, held, invent, refusals
 from mapper_assets.evaluation.trust import Calibration, calibrate
 from mapper_assets.training import synthetic
+from mapper_assets.training.lessons import NONSENSE_LESSONS
 from mapper_domain.catalog import Catalog
 from mapper_domain.ladder import Trust
 from mapper_domain.text import normalise
 
-PLAIN = Calibration(calibrate([]).fit, {})
+PLAIN: Calibration = calibrate([])
 
 
 def test_nothing_is_asked_that_was_trained_on() -> None:
-    trained = {normalise(text) for text in synthetic.unmappable(5)}
+    trained = {normalise(text) for text in synthetic.unmappable(5, NONSENSE_LESSONS)}
     assert not trained & {normalise(n.label) for n in invent(5, 10_000)}
 
 
@@ -21,18 +22,19 @@ def test_nonsense_takes_a_tenth_of_the_calls_at_most(calls: int, count: int) -> 
     assert len(invent(5, calls)) == count
 
 
-@pytest.mark.parametrize(("label", "sure", "refused"), [("xqzt", 0.9, 1), ("mail-xqzt", 0.9, 0), ("mail-xqzt", 0.5, 1)])
+@pytest.mark.parametrize(
+    ("best", "sure", "refused"), [("OTHER.Unknown", 0.9, 1), (EMAIL, 0.9, 0), (EMAIL, 0.5, 1), ("OTHER.Safe", 0.8, 1)]
+)
 def test_a_mapper_refuses_by_saying_unknown_or_by_not_being_sure(
-    label: str, sure: float, refused: int, known: Catalog, world_labels: list[str]
+    best: str, sure: float, refused: int, known: Catalog, world_labels: list[str]
 ) -> None:
-    asked = Nonsense(detector="invented", label=label)
-    logprobs = {asked.question: TableScorer(world_labels, {"mail": EMAIL}, sure).score([asked.question])[0]}
-    found = refusals([asked], known, logprobs, PLAIN, Trust())
+    asked = Nonsense(detector="invented", label="xqzt")
+    opinions = {asked.question.instruction: {"retriever": spread(world_labels, best, sure)}}
+    found = refusals([asked], known, opinions, PLAIN._replace(safe=0.85), Trust())
     assert (found.asked, found.refused) == (1, refused)
 
 
 def test_unknown_is_the_right_answer_in_calibration(world_labels: list[str]) -> None:
     asked = Nonsense(detector="invented", label="xqzt")
-    logprobs = {asked.question: TableScorer(world_labels, {}).score([asked.question])[0]}
-    (found,) = held([asked], logprobs)
+    (found,) = held([asked], {asked.question.instruction: {"adapter": spread(world_labels, EMAIL)}})
     assert found.judged.accepted == ("OTHER.Unknown",)

@@ -2,16 +2,17 @@ import math
 from collections.abc import Mapping, Sequence
 
 import pytest
-from small_world import EMAIL, INSULT, NAME, PHONE, THREAT, UNKNOWN, TableScorer
+from small_world import EMAIL, INSULT, NAME, PHONE, THREAT, UNKNOWN, TableRetriever, TableScorer
 
 from mapper_assets.evaluation.predict import (
+    Examined,
     MapperAnswer,
-    adapter_outcomes,
     candidates,
     examine,
     held_out,
     mapper_answers,
     rival_outcomes,
+    voice_outcomes,
 )
 from mapper_assets.evaluation.rivals import Example, Lookup
 from mapper_assets.evaluation.trust import Calibration, calibrate
@@ -19,19 +20,24 @@ from mapper_assets.training.golden import GoldenCase
 from mapper_domain.catalog import Catalog
 from mapper_domain.ladder import Trust
 from mapper_domain.scoring import Outcome
+from mapper_domain.voices import Opinion, Weights
 
-PLAIN = Calibration(calibrate([]).fit, {})
+PLAIN: Calibration = calibrate([])
+
+
+def opinions_of(examined: Sequence[Examined], scorer: TableScorer) -> dict[str, Opinion]:
+    """What the adapter says to every question, as if it alone were heard."""
+    return {e.question.instruction: {"adapter": scorer.score([e.question.instruction])[0]} for e in examined}
 
 
 @pytest.fixture
 def answers(
     cases: Sequence[GoldenCase], known: Catalog, world: Catalog, scorer: TableScorer
 ) -> Mapping[str, tuple[MapperAnswer, Outcome]]:
-    """What the mapper says when the model is asked everything."""
+    """What the mapper says when the adapter alone is asked everything."""
     examined = examine(cases, known, world)
-    logprobs = {e.question: scorer.score([e.question])[0] for e in examined}
     weights = {e.case.id: 1.0 for e in examined}
-    found = mapper_answers(examined, logprobs, weights, PLAIN, Trust())
+    found = mapper_answers(examined, opinions_of(examined, scorer), weights, PLAIN, Trust())
     return {a.examined.case.id: (a, a.outcome) for a in found}
 
 
@@ -66,7 +72,7 @@ def test_a_reviewed_mapping_the_model_disputes_stands_and_the_dispute_is_kept(
 def test_the_kind_of_a_detector_nobody_has_described_is_not_given_away(
     cases: Sequence[GoldenCase], known: Catalog, world: Catalog
 ) -> None:
-    questions = {e.case.id: e.question for e in examine(cases, known, world)}
+    questions = {e.case.id: e.question.instruction for e in examine(cases, known, world)}
     assert "mail (test)" in questions["mail/EMAIL/seen"]
     assert "(test)" not in questions["stranger/menace/unseen_detector"]
 
@@ -84,8 +90,8 @@ def test_an_asked_case_carries_the_weight_of_its_stratum(
     cases: Sequence[GoldenCase], known: Catalog, world: Catalog, scorer: TableScorer
 ) -> None:
     examined = [e for e in examine(cases, known, world) if e.case.label == "menace"]
-    logprobs = {examined[0].question: scorer.score([examined[0].question])[0]}
-    found = adapter_outcomes(examined, logprobs, {examined[0].case.id: 4.0}, PLAIN)
+    opinions = opinions_of(examined, scorer)
+    found = voice_outcomes(examined, opinions, {examined[0].case.id: 4.0}, PLAIN, "adapter")
     assert [o.weight for o in found] == [4.0]
 
 
@@ -93,21 +99,60 @@ def test_the_adapter_alone_has_neither_rules_nor_threshold(
     cases: Sequence[GoldenCase], known: Catalog, world: Catalog, scorer: TableScorer
 ) -> None:
     examined = [e for e in examine(cases, known, world) if e.case.label == "insulting"]
-    logprobs = {e.question: scorer.score([e.question])[0] for e in examined}
-    found = adapter_outcomes(examined, logprobs, {e.case.id: 1.0 for e in examined}, PLAIN)
+    weights = {e.case.id: 1.0 for e in examined}
+    found = voice_outcomes(examined, opinions_of(examined, scorer), weights, PLAIN, "adapter")
     assert {o.predicted for o in found} == {(UNKNOWN,)}
     assert {round(o.confidence, 6) for o in found} == {0.9}
 
 
-def test_temperature_makes_the_reported_confidence(
+def test_the_weight_of_a_voice_makes_the_reported_confidence(
     cases: Sequence[GoldenCase], known: Catalog, world: Catalog, scorer: TableScorer
 ) -> None:
     examined = [e for e in examine(cases, known, world) if e.case.label == "menace"]
-    logprobs = {examined[0].question: scorer.score([examined[0].question])[0]}
-    warm = Calibration(PLAIN.fit.model_copy(update={"folds": (2.0, 1.0)}), {"stranger": 0})
-    (outcome,) = adapter_outcomes(examined, logprobs, {examined[0].case.id: 1.0}, warm)
+    doubtful = PLAIN.fit.model_copy(update={"halves": (Weights(adapter=0.5), Weights())})
+    calibration = PLAIN._replace(fit=doubtful, halves={"stranger": 0})
+    (outcome,) = voice_outcomes(
+        examined, opinions_of(examined, scorer), {examined[0].case.id: 1.0}, calibration, "adapter"
+    )
     odds = math.sqrt(0.9 / (0.1 / 6))
     assert outcome.confidence == pytest.approx(odds / (odds + 6))
+
+
+def test_a_case_a_voice_was_not_asked_is_none_of_its_outcomes(
+    cases: Sequence[GoldenCase], known: Catalog, world: Catalog, scorer: TableScorer
+) -> None:
+    examined = examine(cases, known, world)
+    weights = {e.case.id: 1.0 for e in examined}
+    assert voice_outcomes(examined, opinions_of(examined, scorer), weights, PLAIN, "together") == []
+
+
+def test_an_unsure_answer_is_unknown_but_its_first_choice_is_scored(
+    cases: Sequence[GoldenCase], known: Catalog, world: Catalog, world_labels: list[str]
+) -> None:
+    examined = [e for e in examine(cases, known, world) if e.case.label == "menace"]
+    unsure = TableScorer(world_labels, {"menace": THREAT}, sure=0.5)
+    (found,) = mapper_answers(examined, opinions_of(examined, unsure), {examined[0].case.id: 1.0}, PLAIN, Trust())
+    assert (found.outcome.predicted, found.outcome.f1) == ((UNKNOWN,), 0.0)
+    assert (found.first.predicted, found.first.f1) == ((THREAT,), 1.0)
+    assert found.first.confidence == pytest.approx(0.5)
+
+
+def test_two_voices_outvote_one_another_by_their_weights(
+    cases: Sequence[GoldenCase], known: Catalog, world: Catalog, scorer: TableScorer, retriever: TableRetriever
+) -> None:
+    examined = [e for e in examine(cases, known, world) if e.case.label == "PII_PERSON"]
+    instruction = examined[0].question.instruction
+    opinions: dict[str, Opinion] = {
+        instruction: {
+            "adapter": scorer.score([instruction])[0],
+            "retriever": retriever.score([examined[0].question])[0],
+        }
+    }
+    named = [
+        voice_outcomes(examined, opinions, {examined[0].case.id: 1.0}, PLAIN, heard)[0].predicted
+        for heard in ("adapter", "retriever", "together")
+    ]
+    assert named == [(INSULT,), (NAME,), (NAME,)]
 
 
 def test_a_rival_answers_every_case(cases: Sequence[GoldenCase], known: Catalog, world: Catalog) -> None:
@@ -121,8 +166,7 @@ def test_held_out_questions_are_kept_apart_by_detector_and_by_label(
     cases: Sequence[GoldenCase], known: Catalog, world: Catalog, scorer: TableScorer
 ) -> None:
     examined = examine(cases, known, world)
-    logprobs = {e.question: scorer.score([e.question])[0] for e in examined}
-    keys = [h.key for h in held_out(examined, logprobs)]
+    keys = [h.key for h in held_out(examined, opinions_of(examined, scorer))]
     assert sorted(keys) == ["mail/fax", *["stranger"] * 4]
 
 

@@ -2,6 +2,7 @@ import math
 from collections.abc import Sequence
 
 import pytest
+from small_world import SAFE, THREAT, UNKNOWN
 
 from mapper_assets.evaluation.trust import (
     Firing,
@@ -9,19 +10,22 @@ from mapper_assets.evaluation.trust import (
     calibrate,
     firings,
     reliability,
+    safe_threshold,
     spelling_firings,
     trust,
 )
+from mapper_assets.evaluation.weights import Judged
 from mapper_assets.training.golden import GoldenCase
 from mapper_domain.catalog import Catalog
-from mapper_domain.confidence import Judged
+from mapper_domain.ladder import Trust
 from mapper_domain.rules import Match, RuleMapper
+from mapper_domain.voices import Weights
 
 
 def held(key: str, claimed: float, *, right: bool) -> Held:
-    """A question whose best label has the claimed probability."""
-    scores = {"a": math.log(claimed), "b": math.log(1.0 - claimed)}
-    return Held(key, Judged(scores, ["a" if right else "b"]))
+    """A question to which both voices gave a label that probability."""
+    said = {"a": math.log(claimed), "b": math.log(1.0 - claimed), SAFE: -20.0}
+    return Held(key, Judged({"adapter": said, "retriever": said}, ["a" if right else "b"]))
 
 
 def overconfident(key: str, cases: int = 20, wrong: int = 6) -> list[Held]:
@@ -56,21 +60,24 @@ def test_evidence_can_leave_out_the_detectors_that_are_scored() -> None:
 
 
 def test_an_exact_hit_is_trusted_by_definition_and_the_others_by_evidence() -> None:
-    found = trust(2.0, reliability([]))
-    assert (found.temperature, found.rules[Match.EXACT], found.rules[Match.ELSEWHERE]) == (2.0, 1.0, 0.5)
+    found = trust(Weights(retriever=0.3), reliability([]), 0.7)
+    assert (found.weights.retriever, found.safe_threshold) == (0.3, 0.7)
+    assert (found.rules[Match.EXACT], found.rules[Match.ELSEWHERE]) == (1.0, 0.5)
 
 
-def test_each_half_is_reported_with_the_temperature_of_the_other() -> None:
+def test_each_half_is_reported_with_the_weights_of_the_other() -> None:
     sober = [held("b", 0.7, right=i >= 6) for i in range(20)]
     found = calibrate([*overconfident("a"), *sober])
-    assert found.temperature("b") > 3.0, "fitted on the overconfident half"
-    assert found.temperature("a") == pytest.approx(1.0, abs=0.02), "fitted on the calibrated half"
-    assert found.temperature("a") < found.fit.shipped < found.temperature("b")
+    one, other = (found.trust(key, Trust()).weights.retriever for key in "ab")
+    assert one == pytest.approx(1.0, abs=0.02), "fitted on the calibrated half"
+    assert other < 0.3, "fitted on the overconfident half"
+    assert other < found.fit.shipped.retriever < one
 
 
-def test_cases_that_were_not_held_out_use_the_shipped_temperature() -> None:
+def test_cases_that_were_not_held_out_use_what_is_shipped() -> None:
     found = calibrate(overconfident("a"))
-    assert found.temperature(None) == found.temperature("never seen") == found.fit.shipped
+    for key in (None, "never seen"):
+        assert found.trust(key, Trust()).weights == found.fit.shipped
 
 
 def test_cases_of_one_key_never_straddle_the_halves_and_the_halves_are_even() -> None:
@@ -78,22 +85,49 @@ def test_cases_of_one_key_never_straddle_the_halves_and_the_halves_are_even() ->
     assert found.halves == {"a": 0, "b": 1, "c": 1, "d": 0}
 
 
-def test_overconfidence_that_both_halves_share_is_cured_by_the_other_halfs_temperature() -> None:
+@pytest.mark.parametrize("heard", ["adapter", "retriever", "together"])
+def test_overconfidence_that_both_halves_share_is_cured_by_the_other_halfs_weights(heard: str) -> None:
     fit = calibrate([*overconfident("a"), *overconfident("b")]).fit
-    assert fit.nll_after < fit.nll_before
+    assert fit.after[heard] < fit.before[heard]
 
 
 def test_calibration_that_does_not_carry_over_is_reported_as_such() -> None:
     sure_and_right = [held("a", 0.9, right=True) for _ in range(20)]
     fit = calibrate([*sure_and_right, *overconfident("b", 20, 10)]).fit
-    assert fit.nll_after > fit.nll_before
+    assert fit.after["retriever"] > fit.before["retriever"]
 
 
 def test_nothing_held_out_changes_nothing() -> None:
     fit = calibrate([]).fit
-    assert (fit.cases, fit.shipped, fit.folds) == (0, 1.0, (1.0, 1.0))
+    assert (fit.cases, fit.shipped, fit.halves) == (0, Weights(), (Weights(), Weights()))
 
 
-@pytest.mark.parametrize(("cases", "fitted"), [(19, False), (20, True)])
-def test_a_handful_of_cases_fits_no_temperature(cases: int, fitted: bool) -> None:
-    assert (calibrate(overconfident("a", cases, cases // 3)).fit.shipped != 1.0) is fitted
+def called_safe(probability: float, right: str) -> tuple[dict[str, float], tuple[str, ...]]:
+    rest = (1.0 - probability) / 2.0
+    return {SAFE: probability, THREAT: rest, UNKNOWN: rest}, (right,)
+
+
+@pytest.mark.parametrize(
+    ("said", "threshold"),
+    [
+        ([], 0.6),
+        ([called_safe(0.95, SAFE), called_safe(0.9, UNKNOWN)], 0.6),
+        ([called_safe(0.5, THREAT)], 0.6),
+        ([called_safe(0.8125, THREAT), called_safe(0.7, THREAT)], 0.813),
+        ([called_safe(0.9999, THREAT)], 1.0),
+        ([called_safe(0.3, THREAT)], 0.6),
+    ],
+)
+def test_safe_is_said_just_above_the_surest_harm_it_was_said_of(
+    said: list[tuple[dict[str, float], tuple[str, ...]]], threshold: float
+) -> None:
+    assert safe_threshold(said) == threshold
+
+
+def test_safe_needs_no_counterexample_in_this_set_nor_in_the_cross_validation() -> None:
+    elsewhere = Trust(safe_threshold=0.9)
+    shipped = Trust(safe_threshold=0.95, weights=Weights(retriever=0.42))
+    found = calibrate(overconfident("a"), elsewhere, shipped)
+    assert (found.trust("a", Trust()).safe_threshold, found.safe) == (0.9, 0.95)
+    assert found.fit.shipped.retriever == 0.42, "rests on all detectors"
+    assert found.fit.shipped.adapter != 1.0, "rests on these cases"

@@ -1,0 +1,1 @@
+"""Leave-detectors-out cross-validation: every detector answered by a mapper that never saw it or its kin."""

@@ -34,6 +34,15 @@ class Layout:
         """A folder with `scores.json`, `predictions.jsonl`, `answers.jsonl` and figures, named by its content."""
         return self.root / "evaluations" / sha256
 
+    def cross_validation(self, sha256: str) -> Path:
+        """A folder with `scores.json`, opinions and pages of a cross-validation, named by its content."""
+        return self.root / "cross_validations" / sha256
+
+    @property
+    def fold_adapters(self) -> Path:
+        """What adapters said about folds they never saw, one folder for each."""
+        return self.root / "fold_adapters"
+
     @property
     def checkpoints(self) -> Path:
         """Training checkpoints, one folder per dataset and profile, for resuming after a kill."""
@@ -73,3 +82,8 @@ class Layout:
     def reports(self) -> Path:
         """Report bundles, `<tenant>/<yyyy>/<mm>/<dd>/r<NNNN>/`."""
         return self.root / "reports"
+
+    @property
+    def proposals(self) -> Path:
+        """Proposed detector files, `<detector>.yaml`, and `tenant=<t>/<detector>.yaml` for one tenant's own words."""
+        return self.root / "proposals"

@@ -18,6 +18,7 @@ from mapper_domain.privacy import is_name
 from mapper_domain.question import Question
 from mapper_domain.rules import AUDITED, Match, RuleHit, RuleMapper
 from mapper_domain.taxonomy import SAFE, UNKNOWN
+from mapper_domain.text import normalise
 from mapper_domain.value import Value
 from mapper_domain.verdicts import MAX_LABEL
 from mapper_domain.vocabulary import together
@@ -197,6 +198,15 @@ def catalogue_name(detector: str) -> str:
     return _SEPARATORS.sub("-", detector.lower()).strip("-")
 
 
+def unreviewed(vocabulary: Vocabulary, rules: RuleMapper) -> tuple[int, ...]:
+    """Which terms a model is to be asked about: those not reviewed already, without what has no word in it."""
+    return tuple(
+        i
+        for i, term in enumerate(vocabulary.terms)
+        if normalise(term.label) and not _audited(rules.find(vocabulary.name, term.label, term.field))
+    )
+
+
 def unsure(probabilities: Sequence[Mapping[str, float]]) -> tuple[int, ...]:
     """Which of these opinions another voice should be asked about too, the least sure first."""
     surest = [max(opinion.values()) for opinion in probabilities]
@@ -222,11 +232,12 @@ def propose(
         catalog: what is reviewed already; of a detector in it, the reviewed labels are context for the new ones.
         rules: over the same catalogue.
         trust: the release's measured reliabilities.
-        threshold: least confidence at which a label is given.
+        threshold: least confidence at which a label is given, unless the detector has its own.
         release: who suggests.
         apart: judge each term without regard to the others.
     """
     known = catalog.by_name.get(vocabulary.name)
+    least = threshold if known is None or known.threshold is None else known.threshold
     hits = [rules.find(vocabulary.name, term.label, term.field) for term in vocabulary.terms]
     probabilities: list[dict[str, float] | None] = [fuse(o, trust.weights) if o else None for o in opinions]
     if not apart:
@@ -239,7 +250,7 @@ def propose(
     usual = _categories(catalog, kind)
     labels = []
     for term, hit, said, opinion in zip(vocabulary.terms, hits, probabilities, opinions, strict=True):
-        answer = decide(hit, said, trust=trust, threshold=threshold)
+        answer = decide(hit, said, trust=trust, threshold=least)
         candidates = _candidates(said)
         labels.append(
             Suggestion(

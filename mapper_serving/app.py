@@ -11,8 +11,9 @@ from starlette.responses import Response
 from mapper_serving import openapi
 from mapper_serving.middleware import Observe
 from mapper_serving.problems import Code, Refusal, respond
+from mapper_serving.proposal_bodies import ProposalAnswer
 from mapper_serving.releases import OpenEngine
-from mapper_serving.routes import health, mapping, metrics, version
+from mapper_serving.routes import health, mapping, metrics, proposals, version
 from mapper_serving.service import initial, local_engine, running
 from mapper_serving.settings import Settings
 from mapper_serving.state import Serving
@@ -50,11 +51,11 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    for routes in (mapping.router, health.router, metrics.router, version.router):
+    for routes in (mapping.router, proposals.router, health.router, metrics.router, version.router):
         app.include_router(routes)
     app.add_middleware(Observe)
     app.add_exception_handler(HTTPException, _plain_problem)
-    openapi.install(app, health.Alive, health.Readiness, version.VersionInfo)
+    openapi.install(app, health.Alive, health.Readiness, version.VersionInfo, ProposalAnswer)
     return app
 
 

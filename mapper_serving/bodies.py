@@ -1,6 +1,6 @@
 """Request and batch bodies as callers see them: closed, and parsed once. No decisions here."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, cast
@@ -176,7 +176,7 @@ def parse_map(body: bytes, limits: Limits) -> MapRequest:
     try:
         return _of_fit_length(MapRequest.model_validate_json(body, context=limits), limits.settings)
     except ValidationError as error:
-        raise _refusal(body, error) from None
+        raise unreadable(body, error, _DECLARED) from None
 
 
 def parse_batch(body: bytes, limit: int) -> BatchRequest:
@@ -188,7 +188,7 @@ def parse_batch(body: bytes, limit: int) -> BatchRequest:
     try:
         batch = BatchRequest.model_validate_json(body)
     except ValidationError as error:
-        raise _refusal(body, error) from None
+        raise unreadable(body, error, _DECLARED) from None
     if len(batch.items) > limit:
         problem = FieldProblem(
             pointer="/items", detail=f"Holds {len(batch.items)} items; send at most {limit} at once."
@@ -226,9 +226,16 @@ def _of_fit_length(request: MapRequest, settings: Settings) -> MapRequest:
     return request
 
 
-def _refusal(body: bytes, error: ValidationError) -> Refusal:
+def unreadable(body: bytes, error: ValidationError, fields: Iterable[str]) -> Refusal:
+    """Why a body could not be read: `not-utf8`, `malformed-json`, or `invalid-request` with every field problem.
+
+    Args:
+        body: as sent.
+        error: what validation found.
+        fields: names that may appear in pointers (`invalid_request`).
+    """
     if error.errors(include_input=False)[0]["type"] != "json_invalid":
-        return invalid_request(error, _DECLARED)
+        return invalid_request(error, fields)
     try:
         body.decode("utf-8")
     except UnicodeDecodeError:

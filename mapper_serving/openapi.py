@@ -1,7 +1,7 @@
 """The published OpenAPI 3.1 document: bodies and problems, which the lean handlers do not declare by types."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 from mapper_domain.events import CanonicalEvent
 from mapper_serving.bodies import BatchAnswer, BatchRequest, EventList, MapRequest
 from mapper_serving.problems import KINDS, MEDIA_TYPE, Code, ProblemDocument
+from mapper_serving.proposal_bodies import ProposeRequest
 
 _REF = "#/components/schemas/{model}"
 _PUBLISHED: tuple[type[BaseModel], ...] = (
@@ -20,6 +21,7 @@ _PUBLISHED: tuple[type[BaseModel], ...] = (
     EventList,
     BatchAnswer,
     ProblemDocument,
+    ProposeRequest,
 )
 _SECURITY = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
@@ -62,14 +64,16 @@ def problems(*codes: Code) -> dict[int | str, dict[str, Any]]:
 
 
 def install(app: FastAPI, *models: type[BaseModel]) -> None:
-    """Let the application publish the document with the schemas its routes refer to, these models among them."""
+    """Let the application publish the document with the schemas its routes refer to, these answers among them."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
             made = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
-            _, schemas = models_json_schema(
-                [(model, "validation") for model in (*_PUBLISHED, *models)], ref_template=_REF
-            )
+            published: list[tuple[type[BaseModel], Literal["validation", "serialization"]]] = [
+                *((model, "validation") for model in _PUBLISHED),
+                *((model, "serialization") for model in models),
+            ]
+            _, schemas = models_json_schema(published, ref_template=_REF)
             components = made.setdefault("components", {})
             components["schemas"] = {**components.get("schemas", {}), **schemas["$defs"]}
             components["securitySchemes"] = _SECURITY

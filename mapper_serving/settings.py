@@ -25,12 +25,16 @@ class Settings(BaseSettings):
 
     deadline_seconds: float = Field(default=2.0, gt=0, description="Time one /map may wait for the model.")
     batch_deadline_seconds: float = Field(default=30.0, gt=0, description="The same for a whole /map/batch.")
+    proposal_deadline_seconds: float = Field(
+        default=30.0, gt=0, description="Time the model gets for one vocabulary of /detectors:propose."
+    )
     engine_queue: int = Field(default=64, ge=1, description="Questions that may wait for the model at once.")
     engine_threads: int = Field(default=1, ge=1, description="Compute threads of the local engine.")
     release_poll_seconds: float = Field(default=2.0, gt=0, description="How often the release pointer is read.")
     release_retry_seconds: float = Field(default=30.0, gt=0, description="When a refused release is tried again.")
 
     batch_limit: int = Field(default=100, ge=1, description="Most items of one batch.")
+    proposal_limit: int = Field(default=500, ge=1, description="Most labels of one vocabulary.")
     max_body_bytes: int = Field(default=1_048_576, ge=1024, description="Longest request body.")
     max_output_bytes: int = Field(default=65_536, ge=64, description="Longest native detector output.")
     max_age_days: int = Field(default=92, ge=0, description="How far back `occurred_at` may lie.")

@@ -43,6 +43,9 @@ METRICS: Final[Mapping[str, Metric]] = {
         "gauge", "Questions put to the model for the last 10,000 events, per thousand of them."
     ),
     "mapper_model_call_duration_seconds": Metric("histogram", "Time of one question, with waiting.", (), _LATENCY),
+    "mapper_proposed_labels_total": Metric(
+        "counter", "Labels of proposed vocabularies: settled, review, or reviewed already.", ("outcome",)
+    ),
     "mapper_rejections_total": Metric("counter", "Requests and batch items refused, by problem code.", ("code",)),
     "mapper_outbox_pending_events": Metric("gauge", "Rows made durable and not shipped yet."),
     "mapper_outbox_commit_duration_seconds": Metric("histogram", "Time of one durable commit.", (), _LATENCY),

@@ -1,15 +1,13 @@
 """`POST /map` and `POST /map/batch`: HTTP in, HTTP out, and nothing answered that is not recorded."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request
-from fastapi.routing import APIRoute
 from pydantic import JsonValue
 from starlette.responses import Response
 
@@ -30,19 +28,11 @@ from mapper_serving.bodies import (
 from mapper_serving.keys import Tenant
 from mapper_serving.outbox import Event, Rejection, Row
 from mapper_serving.problems import Code, Refusal, respond
+from mapper_serving.routes.lean import Lean, read_body, unattributed
 from mapper_serving.service import Service, rejection
 from mapper_serving.state import Serving
 
-
-class _Lean(APIRoute):
-    """A route whose handler reads the body itself, so FastAPI's own reading and its dependencies are left out."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handler: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
-        return handler
-
-
-router = APIRouter(tags=["mapping"], route_class=_Lean)
+router = APIRouter(tags=["mapping"], route_class=Lean)
 
 _SHARED = (
     Code.NOT_UTF8,
@@ -144,10 +134,10 @@ async def map_one(request: Request) -> Response:
     try:
         call = _admit(request, service, service.settings.deadline_seconds)
     except Refusal as refusal:
-        return _unattributed(service, refusal)
+        return unattributed(service, refusal)
     try:
         refuse_other_tenant(request.scope["headers"], call.tenant)
-        sent = parse_map(await _body(request, service.settings.max_body_bytes), call.limits)
+        sent = parse_map(await read_body(request, service.settings.max_body_bytes), call.limits)
         events = await call.map(sent)
     except Refusal as refusal:
         return await call.refuse(refusal)
@@ -174,10 +164,10 @@ async def map_batch(request: Request) -> Response:
     try:
         call = _admit(request, service, service.settings.batch_deadline_seconds)
     except Refusal as refusal:
-        return _unattributed(service, refusal)
+        return unattributed(service, refusal)
     try:
         refuse_other_tenant(request.scope["headers"], call.tenant)
-        batch = parse_batch(await _body(request, service.settings.max_body_bytes), service.settings.batch_limit)
+        batch = parse_batch(await read_body(request, service.settings.max_body_bytes), service.settings.batch_limit)
         refuse_other_tenant((), call.tenant, batch.tenant_id)
     except Refusal as refusal:
         return await call.refuse(refusal)
@@ -220,29 +210,6 @@ def _admit(request: Request, service: Service, seconds: float) -> _Call:
     tenant = authenticate(request.scope["headers"], service.keyring)
     deadline = asyncio.get_running_loop().time() + seconds
     return _Call(service, service.releases.current, tenant, datetime.now(UTC), deadline)
-
-
-async def _body(request: Request, limit: int) -> bytes:
-    """The body, read no further than the limit.
-
-    Raises:
-        Refusal: `unsupported-media-type` or `body-too-long`.
-    """
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise Refusal(Code.UNSUPPORTED_MEDIA_TYPE, "Send JSON with Content-Type: application/json.")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise Refusal(Code.BODY_TOO_LONG, f"A body may take {limit} bytes.")
-    return bytes(body)
-
-
-def _unattributed(service: Service, refusal: Refusal) -> Response:
-    """Answer a request nobody can be charged with: there is no tenant whose ledger could count it."""
-    service.metrics.count("mapper_rejections_total", refusal.code)
-    return respond(refusal)
 
 
 def _unrecorded(service: Service, error: EventWriteError) -> Response:

@@ -17,7 +17,7 @@ from mapper_assets.evaluation import crossvalidate, evaluate
 from mapper_assets.evaluation.ask import Timing
 from mapper_assets.evaluation.folds.held import WAYS
 from mapper_assets.evaluation.folds.scores import FoldScores
-from mapper_assets.evaluation.folds.store import find, folder_of
+from mapper_assets.evaluation.folds.store import find
 from mapper_assets.evaluation.folds.store import read as read_folds
 from mapper_assets.evaluation.folds.summary import verdicts
 from mapper_assets.evaluation.scores import MAPPER, SCORES, SUMMARY, TIMING, TITLES, Scores
@@ -128,7 +128,7 @@ def measure(parameters: Quality, report: Report) -> Measured:
     retriever = _retriever(parameters, report)
     return Measured(
         crossed=folds,
-        crossed_page=(folder_of(layout) / crossed_sha256 / SUMMARY).read_text(),
+        crossed_page=(layout.cross_validation(crossed_sha256) / SUMMARY).read_text(),
         golden=Scores.model_validate_json((golden / SCORES).read_bytes()),
         golden_page=(golden / SUMMARY).read_text(),
         seconds=retrain_seconds(layout, dataset=sha256, retriever=retriever, adapter=adapter, evaluation=timing.total),

@@ -4,6 +4,7 @@ The same objective as scikit-learn's `LogisticRegression` (and its answer, to th
 need both kinds of features in one sparse matrix: ten times the work, where each rival is fitted once a fold.
 """
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -37,7 +38,7 @@ class LogisticRegression:
         rows, width = len(classes), len(self.classes)
         sparse = features[0] if features[0] is not None else sp.csr_matrix((rows, 0), dtype=np.float32)
         dense = torch.from_numpy(features[1] if features[1] is not None else np.zeros((rows, 0), dtype=np.float32))
-        transposed = sparse.T.tocsr()
+        forward, backward = _tensor(sparse), _tensor(sparse.T.tocsr())
         weights = [torch.zeros(size, width) for size in (sparse.shape[1], dense.shape[1])]
         intercept = torch.zeros(width)
         parameters = [*weights, intercept]
@@ -47,13 +48,13 @@ class LogisticRegression:
 
         def closure() -> torch.Tensor:
             raw = torch.addmm(intercept, dense, weights[1])
-            raw += torch.from_numpy(sparse @ weights[0].numpy())
+            raw += forward @ weights[0]
             logs = torch.log_softmax(raw, dim=1)
             penalty = sum(float((part * part).sum()) for part in weights) / (2.0 * self._strength)
             loss = (penalty - logs[torch.arange(rows), wanted].sum()) / rows
             error = logs.exp_()
             error[torch.arange(rows), wanted] -= 1.0
-            gradients = (torch.from_numpy(transposed @ error.numpy()), dense.T @ error)
+            gradients = (backward @ error, dense.T @ error)
             for part, gradient in zip(weights, gradients, strict=True):
                 part.grad = (gradient + part / self._strength) / rows
             intercept.grad = error.sum(dim=0) / rows
@@ -74,3 +75,15 @@ class LogisticRegression:
         masses = np.exp(raw - raw.max(axis=1, keepdims=True))
         found: NDArray[np.float32] = masses / masses.sum(axis=1, keepdims=True)
         return found
+
+
+def _tensor(matrix: sp.csr_matrix) -> torch.Tensor:
+    """The same matrix for torch, whose products use all threads."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return torch.sparse_csr_tensor(
+            torch.from_numpy(matrix.indptr.astype(np.int64)),
+            torch.from_numpy(matrix.indices.astype(np.int64)),
+            torch.from_numpy(matrix.data.astype(np.float32)),
+            size=matrix.shape,
+        )

@@ -74,7 +74,7 @@ def question_fold(
 
 def keep(record: FoldAdapter, said: Mapping[str, Sequence[LogProbs]], labels: Sequence[str], layout: Layout) -> Path:
     """Store what an adapter said."""
-    folder = _root(layout) / f"{record.fold}-{record.adapter_sha256[:16]}-{record.lexicon_sha256[:8]}"
+    folder = layout.fold_adapters / f"{record.fold}-{record.adapter_sha256[:16]}-{record.lexicon_sha256[:8]}"
     place(folder, {OPINIONS: packed(said, labels), RECORD: record.model_dump_json(indent=1).encode()})
     return folder
 
@@ -83,7 +83,7 @@ def kept(layout: Layout, catalog: Catalog, lexicon: Lexicon) -> dict[str, Adapte
     """What was said by adapters made from exactly this catalogue and lexicon, by fold; the longest trained wins."""
     wanted = (catalog.sha256, lexicon_sha256(lexicon))
     found: dict[str, tuple[FoldAdapter, Path]] = {}
-    for path in sorted(_root(layout).glob(f"[!.]*/{RECORD}")):
+    for path in sorted(layout.fold_adapters.glob(f"[!.]*/{RECORD}")):
         try:
             record = FoldAdapter.model_validate_json(path.read_bytes())
         except (OSError, ValidationError):
@@ -99,7 +99,3 @@ def kept(layout: Layout, catalog: Catalog, lexicon: Lexicon) -> dict[str, Adapte
 def _read(record: FoldAdapter, folder: Path) -> AdapterOpinions:
     said = unpacked(folder / OPINIONS)
     return AdapterOpinions(record, {way: said[way] for way in ASKED}, said[NONSENSE])
-
-
-def _root(layout: Layout) -> Path:
-    return layout.root / "fold_adapters"

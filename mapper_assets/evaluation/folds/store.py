@@ -19,11 +19,6 @@ from mapper_domain.release import sha256_text
 from mapper_domain.voices import LogProbs
 
 
-def folder_of(layout: Layout) -> Path:
-    """Folder of all cross-validations."""
-    return layout.root / "cross_validations"
-
-
 def lexicon_sha256(lexicon: Lexicon) -> str:
     """Content hash of a lexicon: comments and key order in YAML do not count."""
     return content_hash((*lexicon.concepts, *lexicon.detectors))
@@ -36,19 +31,19 @@ def write(scores: FoldScores, files: Mapping[str, bytes], layout: Layout) -> tup
     """
     text = document(scores)
     sha256 = sha256_text(text)
-    folder = folder_of(layout) / sha256
+    folder = layout.cross_validation(sha256)
     place(folder, {**files, SCORES: text.encode()})
     return sha256, folder
 
 
 def read(layout: Layout, sha256: str) -> FoldScores:
     """The scores of a stored cross-validation."""
-    return FoldScores.model_validate_json((folder_of(layout) / sha256 / SCORES).read_bytes())
+    return FoldScores.model_validate_json((layout.cross_validation(sha256) / SCORES).read_bytes())
 
 
 def stored(layout: Layout) -> Iterator[tuple[str, FoldScores]]:
     """Every readable cross-validation by its hash, the newest first."""
-    places = folder_of(layout).glob(f"[!.]*/{SCORES}")
+    places = layout.cross_validation("x").parent.glob(f"[!.]*/{SCORES}")
     for path in sorted(places, key=lambda path: (-path.stat().st_mtime_ns, path)):
         try:
             yield path.parent.name, FoldScores.model_validate_json(path.read_bytes())

@@ -13,10 +13,10 @@ export MAPPER_PROFILE ?= $(PROFILE)
 export OMP_WAIT_POLICY ?= passive
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help setup demo dev serve test check format bench validate golden lock clean
+.PHONY: help setup demo dev serve test check format bench bench-quality validate golden lock clean
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-13s %s\n", $$1, $$2}'
 
 setup: $(VENV)/.ready ## Create the virtual environment from the lock, and check the system packages
 	@scripts/system_packages.sh
@@ -57,6 +57,9 @@ format: setup ## Format the code and fix what lint can fix
 bench: setup ## Compare /map with a bare echo, and the one-pass scorer with a plain prefill
 	@$(BIN)/python -m mapper_assets.training.prepare_base
 	@$(BIN)/python -m bench
+
+bench-quality: setup ## Print how good the mapper is, measuring what is missing; fails where a rival is better
+	@$(BIN)/python -m mapper_assets.evaluation.quality --profile $(MAPPER_PROFILE)
 
 validate: setup ## Report every problem in taxonomy/, detectors/ and frameworks/
 	@$(BIN)/python -m mapper_domain.catalog .

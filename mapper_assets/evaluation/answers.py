@@ -19,10 +19,10 @@ def known_answers(catalog: Catalog, opinions: Opinions, trust: Trust) -> tuple[K
     for detector in catalog.detectors:
         for mapping in detector.maps:
             question = Question(detector=detector.name, label=mapping.label, kind=detector.kind, field=mapping.field)
-            opinion = opinions.get(question.instruction)
+            opinion = opinions.get(question.instruction, {})
             answer = decide(
                 rules.find(detector.name, mapping.label, mapping.field),
-                fuse(opinion, trust.weights) if opinion else None,
+                fuse(opinion, trust.weights) if "adapter" in opinion else None,
                 trust=trust,
                 threshold=DEFAULT_THRESHOLD if detector.threshold is None else detector.threshold,
             )

@@ -50,16 +50,29 @@ class Asked(NamedTuple):
     timing: Timing
 
 
-def ask(adapter: Scorer, retriever: Retriever, questions: Sequence[Question], log: Callable[[str], None]) -> Asked:
-    """Put every question once to both voices, in order, with a line about every ten seconds."""
-    opinions: dict[str, Opinion] = {}
+def ask(
+    adapter: Scorer,
+    retriever: Retriever,
+    questions: Sequence[Question],
+    others: Sequence[Question],
+    log: Callable[[str], None],
+) -> Asked:
+    """Put questions to the voices, each once and in order, with a line about every ten seconds.
+
+    Args:
+        questions: for both voices, distinct.
+        others: for the retriever alone.
+    """
+    distinct = {question.instruction: question for question in (*questions, *others)}
+    retrieved = zip(distinct, retriever.score(list(distinct.values())), strict=True)
+    opinions: dict[str, Opinion] = {instruction: {"retriever": rounded(found)} for instruction, found in retrieved}
     durations: list[float] = []
     said = time.monotonic()
-    for number, (question, retrieved) in enumerate(zip(questions, retriever.score(questions), strict=True), start=1):
+    for number, question in enumerate(questions, start=1):
         begun = time.monotonic()
         (adapted,) = adapter.score([question.instruction])
         durations.append(time.monotonic() - begun)
-        opinions[question.instruction] = {"adapter": rounded(adapted), "retriever": rounded(retrieved)}
+        opinions[question.instruction] = {**opinions[question.instruction], "adapter": rounded(adapted)}
         if time.monotonic() - said >= PROGRESS_SECONDS:
             said = time.monotonic()
             left = statistics.median(durations) * (len(questions) - number)

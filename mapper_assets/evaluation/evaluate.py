@@ -104,14 +104,14 @@ def evaluate(
     sample = draw(candidates(examined), calls - len(invented), inputs.seed)
     chosen = {e.question.instruction: e.question for e in examined if e.question.instruction in set(sample.questions)}
     questions = [*chosen.values(), *(n.question for n in invented if n.question.instruction not in chosen)]
-    log(f"{len(examined)} golden cases are scored; both voices are asked {len(questions)} questions.")
-    asked = ask(adapter, retriever, questions, log)
+    log(f"{len(examined)} golden cases are scored; the adapter is asked {len(questions)} questions.")
+    asked = ask(adapter, retriever, questions, [e.question for e in examined], log)
 
     cases = [*held_out(examined, asked.opinions), *held(invented, asked.opinions)]
     calibration = calibrate(cases, *elsewhere(crossed, exam.held_out))
     fired = (*firings(exam.catalog, exam.folds), *spelling_firings(RuleMapper(exam.known), exam.cases))
     reported = trust(calibration.fit.shipped, reliability(fired, without=exam.held_out), calibration.safe)
-    answers = mapper_answers(examined, asked.opinions, sample.weights, calibration, reported)
+    answers = mapper_answers(examined, asked.opinions, calibration, reported)
     log("Scoring the mapper, its voices and the rivals.")
     found = outcomes(examined, answers, asked.opinions, sample.weights, calibration, rivals)
 
@@ -132,7 +132,7 @@ def evaluate(
             ((a.examined.case.detector, a.answer) for a in answers), exam.schema, exam.catalog.taxonomy.names
         ),
         refused=refusals(invented, exam.known, asked.opinions, calibration, reported),
-        model_calls=len(asked.opinions),
+        model_calls=asked.timing.questions,
         files={name: sha256_text(text) for name, text in texts.items()},
     )
     log("Drawing figures.")

@@ -64,22 +64,22 @@ class Examined(NamedTuple):
 
 
 class MapperAnswer(NamedTuple):
-    """What the whole mapper answered to a case, and how many cases it stands for."""
+    """What the whole mapper answered to a case, and whether the adapter was heard."""
 
     examined: Examined
     answer: Answer
-    weight: float
+    adapted: bool
 
     @property
     def outcome(self) -> Outcome:
         """The same, to be scored."""
-        return _outcome(self.examined, self.answer.labels, self.answer.confidence, self.weight)
+        return _outcome(self.examined, self.answer.labels, self.answer.confidence, 1.0)
 
     @property
     def first(self) -> Outcome:
         """What it would name if it had to, to be scored."""
         answer = self.answer
-        return first_choice(_outcome(self.examined, answer.first_choice, answer.first_confidence, self.weight))
+        return first_choice(_outcome(self.examined, answer.first_choice, answer.first_confidence, 1.0))
 
 
 def examine(cases: Sequence[GoldenCase], known: Catalog, catalog: Catalog) -> tuple[Examined, ...]:
@@ -125,12 +125,14 @@ def held_out(examined: Sequence[Examined], opinions: Opinions) -> list[Held]:
 
 
 def answer(examined: Examined, opinions: Opinions, calibration: Calibration, rules: Trust) -> Answer:
-    """The ladder's answer, with the voices only where they were asked.
+    """The ladder's answer, with the voices that were asked; where a reviewer decides, only if the adapter was, too.
 
     Args:
         rules: what reported answers may trust rules with.
     """
     opinion = opinions.get(examined.question.instruction)
+    if examined.audited and not _adapted(opinion):
+        opinion = None
     trusted = calibration.trust(examined.key, rules)
     probabilities = fuse(opinion, trusted.weights) if opinion else None
     return decide(examined.rule, probabilities, trust=trusted, threshold=examined.threshold)
@@ -139,16 +141,22 @@ def answer(examined: Examined, opinions: Opinions, calibration: Calibration, rul
 def mapper_answers(
     examined: Sequence[Examined],
     opinions: Opinions,
-    weights: Mapping[str, float],
     calibration: Calibration,
     rules: Trust,
 ) -> tuple[MapperAnswer, ...]:
-    """Answers to all audited cases and to those others that were asked."""
+    """Answers to all audited cases, and to those others about which any voice was asked.
+
+    Where the adapter was not asked the retriever alone is heard, as serving does while the adapter is busy.
+    """
     return tuple(
-        MapperAnswer(e, answer(e, opinions, calibration, rules), 1.0 if e.audited else weights[e.case.id])
+        MapperAnswer(e, answer(e, opinions, calibration, rules), _adapted(opinions.get(e.question.instruction)))
         for e in examined
-        if e.audited or e.case.id in weights
+        if e.audited or e.question.instruction in opinions
     )
+
+
+def _adapted(opinion: Opinion | None) -> bool:
+    return opinion is not None and "adapter" in opinion
 
 
 def voice_outcomes(

@@ -6,7 +6,7 @@ how often it disagrees with a reviewer. What was not asked is made up for by wei
 
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain, zip_longest
 from typing import NamedTuple
 
@@ -15,8 +15,8 @@ from mapper_domain.value import Value
 AUDITED_GROUP = "audited"
 """Group of the cases a reviewed mapping decides whatever the model says."""
 
-AUDITED_SHARE = 0.15
-"""Part of the calls they may take where others want them."""
+SHARES: Mapping[str, float] = {AUDITED_GROUP: 0.1, "variant": 0.1, "unseen_label": 0.2}
+"""Part of the calls a group may take where others want them; groups without an entry share what is left."""
 
 
 class Budget(Value):
@@ -69,26 +69,33 @@ class Sample(NamedTuple):
 def draw(candidates: Sequence[Candidate], calls: int, seed: int) -> Sample:
     """Share `calls` between the groups, and within a group take strata in turn, seeded.
 
-    Small groups are asked whole and what they leave goes to the larger ones; audited cases get the least. A case
-    whose question is asked for another's sake counts as asked.
+    Groups with a share take it first; of the others, small ones are asked whole and leave their rest to larger ones;
+    what nobody else wants goes to the groups with a share. A case whose question is asked for another's sake counts
+    as asked.
     """
     groups: defaultdict[str, list[Candidate]] = defaultdict(list)
     for candidate in candidates:
         groups[candidate.group].append(candidate)
-    orders = {name: _in_turn(group, random.Random(f"{seed}/{name}")) for name, group in sorted(groups.items())}  # noqa: S311
-    chosen: set[str] = set()
-    left = calls
-    audited = min(round(AUDITED_SHARE * calls), len(set(orders.get(AUDITED_GROUP, ()))))
-    others = sorted(orders.keys() - {AUDITED_GROUP}, key=lambda name: (len(set(orders[name])), name))
-    for position, name in enumerate([*others, *(orders.keys() & {AUDITED_GROUP})]):
-        fresh = [question for question in dict.fromkeys(orders[name]) if question not in chosen]
-        taken = fresh[: left if name == AUDITED_GROUP else (left - audited) // (len(others) - position)]
-        chosen.update(taken)
-        left -= len(taken)
+    orders = {name: _in_turn(group, random.Random(f"{seed}/{name}")) for name, group in groups.items()}  # noqa: S311
+    shared = sorted(orders.keys() & SHARES.keys())
+    others = sorted(orders.keys() - SHARES.keys(), key=lambda name: (len(set(orders[name])), name))
+    chosen: dict[str, None] = {}
+    for name in shared:
+        _take(orders[name], min(int(SHARES[name] * calls), calls - len(chosen)), chosen)
+    for position, name in enumerate(others):
+        _take(orders[name], (calls - len(chosen)) // (len(others) - position), chosen)
+    for name in shared:
+        _take(orders[name], calls - len(chosen), chosen)
     return Sample(
         questions=tuple(dict.fromkeys(c.question for c in candidates if c.question in chosen)),
         weights=_weights(candidates, chosen),
     )
+
+
+def _take(order: Iterable[str], most: int, chosen: dict[str, None]) -> None:
+    """Choose at most so many questions that are not chosen yet."""
+    fresh = [question for question in dict.fromkeys(order) if question not in chosen]
+    chosen.update(dict.fromkeys(fresh[: max(0, most)]))
 
 
 def _in_turn(group: Iterable[Candidate], drawn: random.Random) -> list[str]:
@@ -102,7 +109,7 @@ def _in_turn(group: Iterable[Candidate], drawn: random.Random) -> list[str]:
     return [question for question in chain.from_iterable(rounds) if question is not None]
 
 
-def _weights(candidates: Sequence[Candidate], chosen: set[str]) -> dict[str, float]:
+def _weights(candidates: Sequence[Candidate], chosen: Collection[str]) -> dict[str, float]:
     size: defaultdict[str, int] = defaultdict(int)
     asked: defaultdict[str, int] = defaultdict(int)
     for candidate in candidates:

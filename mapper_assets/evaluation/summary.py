@@ -47,7 +47,7 @@ def _head(scores: Scores) -> Iterator[str]:
     yield (
         f"Adapter {inputs.adapter_sha256[:12]} on {inputs.base_model}, profile {inputs.profile}, seed {inputs.seed}; "
         f"taxonomy {inputs.taxonomy_version}, prompt {inputs.prompt_version}. {scores.model_calls} questions were put "
-        f"to both voices; {scores.golden.gated} of {sum(scores.golden.by_detector.values())} golden cases are scored, "
+        f"to the adapter; {scores.golden.gated} of {sum(scores.golden.by_detector.values())} golden cases are scored, "
         "the others are ambiguous or mean nothing without the detector's own key."
     )
     yield (
@@ -84,6 +84,11 @@ def _verdict(scores: Scores) -> Iterator[str]:
 
 
 def _audited(mapper: Sequence[MapperAnswer]) -> Iterator[str]:
+    unseen = [a for a in mapper if a.examined.case.split in UNSEEN]
+    yield (
+        f"The adapter was asked about {sum(a.adapted for a in unseen)} of {len(unseen)} unseen cases; on the others "
+        "the mapper is rules and retriever, as in serving while the adapter is busy."
+    )
     gated = [a for a in mapper if a.examined.case.split in GATED.split("+")]
     audited = sum(a.examined.audited for a in gated)
     yield (

@@ -30,6 +30,7 @@ from mapper_domain.release import sha256_file
 from mapper_domain.rules import Match
 
 ROOT = Path(__file__).parents[3]
+TABLE = {"person": INSULT, "mail": EMAIL, "fax": PHONE, "menace": THREAT, "threat": THREAT}
 
 
 class Notes:
@@ -61,15 +62,13 @@ def rivals() -> dict[str, Rival]:
 @pytest.fixture
 def echo(world_labels: list[str]) -> TableRetriever:
     """Says what the adapter says."""
-    table = {"person": INSULT, "mail": EMAIL, "fax": PHONE, "menace": THREAT, "threat": THREAT}
-    return TableRetriever(world_labels, table)
+    return TableRetriever(world_labels, TABLE)
 
 
-@pytest.fixture
-def result(
-    exam: Exam, scorer: TableScorer, echo: TableRetriever, rivals: dict[str, Rival], inputs: Inputs
-) -> Evaluation:
-    return evaluate(exam, scorer, echo, rivals, inputs=inputs, calls=100, log=[].append)
+@pytest.fixture(scope="module")
+def result(exam: Exam, rivals: dict[str, Rival], inputs: Inputs, world_labels: list[str]) -> Evaluation:
+    adapter, retriever = TableScorer(world_labels, TABLE), TableRetriever(world_labels, TABLE)
+    return evaluate(exam, adapter, retriever, rivals, inputs=inputs, calls=100, log=[].append)
 
 
 def test_every_system_is_scored_on_every_split(result: Evaluation) -> None:

@@ -36,8 +36,7 @@ def answers(
 ) -> Mapping[str, tuple[MapperAnswer, Outcome]]:
     """What the mapper says when the adapter alone is asked everything."""
     examined = examine(cases, known, world)
-    weights = {e.case.id: 1.0 for e in examined}
-    found = mapper_answers(examined, opinions_of(examined, scorer), weights, PLAIN, Trust())
+    found = mapper_answers(examined, opinions_of(examined, scorer), PLAIN, Trust())
     return {a.examined.case.id: (a, a.outcome) for a in found}
 
 
@@ -77,13 +76,13 @@ def test_the_kind_of_a_detector_nobody_has_described_is_not_given_away(
     assert "(test)" not in questions["stranger/menace/unseen_detector"]
 
 
-def test_cases_the_model_decides_but_was_not_asked_are_left_to_their_strata(
+def test_without_any_voice_only_what_a_reviewer_decides_is_answered(
     cases: Sequence[GoldenCase], known: Catalog, world: Catalog
 ) -> None:
     examined = examine(cases, known, world)
-    found = mapper_answers(examined, {}, {}, PLAIN, Trust())
+    found = mapper_answers(examined, {}, PLAIN, Trust())
     assert {a.examined.case.split for a in found} == {"seen", "variant"}
-    assert all(a.examined.audited and a.weight == 1.0 for a in found)
+    assert all(a.examined.audited and not a.adapted for a in found)
 
 
 def test_an_asked_case_carries_the_weight_of_its_stratum(
@@ -131,7 +130,7 @@ def test_an_unsure_answer_is_unknown_but_its_first_choice_is_scored(
 ) -> None:
     examined = [e for e in examine(cases, known, world) if e.case.label == "menace"]
     unsure = TableScorer(world_labels, {"menace": THREAT}, sure=0.5)
-    (found,) = mapper_answers(examined, opinions_of(examined, unsure), {examined[0].case.id: 1.0}, PLAIN, Trust())
+    (found,) = mapper_answers(examined, opinions_of(examined, unsure), PLAIN, Trust())
     assert (found.outcome.predicted, found.outcome.f1) == ((UNKNOWN,), 0.0)
     assert (found.first.predicted, found.first.f1) == ((THREAT,), 1.0)
     assert found.first.confidence == pytest.approx(0.5)
@@ -177,3 +176,17 @@ def test_audited_cases_compete_for_calls_among_themselves(
     assert groups["mail/EMAIL/seen"] == groups["talk/Threatening/variant"] == "audited"
     assert groups["mail/PII_PERSON/variant"] == "variant"
     assert groups["stranger/email/unseen_detector"] == "unseen_detector"
+
+
+def test_a_case_the_adapter_was_not_asked_is_answered_by_the_retriever(
+    cases: Sequence[GoldenCase], known: Catalog, world: Catalog, retriever: TableRetriever
+) -> None:
+    examined = examine(cases, known, world)
+    opinions: dict[str, Opinion] = {
+        e.question.instruction: {"retriever": retriever.score([e.question])[0]} for e in examined
+    }
+    found = {a.examined.case.id: a for a in mapper_answers(examined, opinions, PLAIN, Trust())}
+    assert len(found) == len(examined)
+    assert not any(a.adapted for a in found.values())
+    assert found["mail/PII_PERSON/variant"].answer.labels == (NAME,)
+    assert found["mail/EMAIL/seen"].answer.agreement is None, "a reviewed mapping was not put to the model"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mapper_assets.evaluation.sampling import AUDITED_GROUP, AUDITED_SHARE, BUDGETS, Candidate, draw
+from mapper_assets.evaluation.sampling import AUDITED_GROUP, BUDGETS, SHARES, Candidate, draw
 
 
 def candidates(**sizes: int) -> list[Candidate]:
@@ -64,7 +64,7 @@ def test_every_training_profile_has_a_budget_and_they_grow() -> None:
 
 def test_cases_a_reviewer_decides_get_a_small_share_and_what_nobody_else_wants() -> None:
     audited = [Candidate(f"x{i}", f"x? {i}", AUDITED_GROUP, "x") for i in range(200)]
-    for others, asked in ((500, round(AUDITED_SHARE * 100)), (10, 90)):
+    for others, asked in ((500, int(SHARES[AUDITED_GROUP] * 100)), (10, 90)):
         open_cases = [Candidate(f"a{i}", f"a? {i}", "a", "a") for i in range(others)]
         drawn = draw([*audited, *open_cases], 100, seed=1).questions
         assert sum(q.startswith("x") for q in drawn) == asked

@@ -1,6 +1,6 @@
 """What people would use instead of this mapper: a table, a nearest neighbour and three classifiers.
 
-They learn from the very lessons the adapter and the retriever are made from, and are asked the same questions, but
+They learn from the lessons the adapter and the retriever are made from, and are asked the same questions, but
 know nothing of detectors: they read the label, and its description where there is one. The strongest of them is what
 the mapper has to beat on detectors nobody has seen.
 """
@@ -15,9 +15,18 @@ from numpy.typing import NDArray
 from mapper_assets.evaluation.regression import Features, LogisticRegression
 from mapper_assets.evaluation.scores import RIVALS
 from mapper_assets.training.lessons import Lesson
+from mapper_assets.training.splits import share
 from mapper_domain.question import Question
 from mapper_domain.taxonomy import UNKNOWN
 from mapper_domain.text import normalise, words
+
+
+CROSSED_SHARE = 0.2
+"""Of the lexicon's names with endings, which are half of all lessons and much alike, so many are taught to rivals.
+
+On the folds the strongest rival is no worse for it (0.854 against 0.853 with all of them, 0.858 against 0.849 with
+descriptions), and learns in half the time.
+"""
 
 
 class Example(NamedTuple):
@@ -142,8 +151,9 @@ class Classifier:
 
 
 def examples(lessons: Iterable[Lesson]) -> tuple[Example, ...]:
-    """Lessons as rivals see them: without detector and context, each once, sorted."""
-    return tuple(sorted({Example(lesson.text, lesson.target, lesson.description) for lesson in lessons}))
+    """Lessons as rivals see them: without detector and context, each once, sorted; of the crossed ones a sample."""
+    kept = (x for x in lessons if x.source != "crossed" or share("rivals", x.text) < CROSSED_SHARE)
+    return tuple(sorted({Example(x.text, x.target, x.description) for x in kept}))
 
 
 def train(examples: Sequence[Example], encoder: Encoder, names: Collection[str] = RIVALS) -> dict[str, Rival]:

@@ -18,7 +18,7 @@ from mapper_assets.evaluation.folds.learn import Fit, FoldAnswers, answer_fold
 from mapper_assets.evaluation.folds.scores import OPINIONS, FoldInputs, FoldScores
 from mapper_assets.evaluation.folds.store import lexicon_sha256, packed, write
 from mapper_assets.evaluation.folds.summary import WAY_NAMES, summary
-from mapper_assets.evaluation.nonsense import MOST, SHARE, invent
+from mapper_assets.evaluation.nonsense import invent
 from mapper_assets.evaluation.page import html, markdown
 from mapper_assets.evaluation.rivals import Encoder, Remembering
 from mapper_assets.evaluation.scores import PAGE, SUMMARY
@@ -75,7 +75,7 @@ def cross_validate(
         adapters: what adapters said about folds they never saw, by fold.
         seed: of lessons and bootstrap.
     """
-    invented, spoke = invent(seed, round(MOST / SHARE)), adapters or {}
+    invented, spoke = invent(seed), adapters or {}
     fired = firings(catalog, folds.values())
     found: dict[Setting, list[FoldOpinions]] = {}
     for setting in settings:

@@ -21,7 +21,7 @@ from mapper_assets.evaluation.figures import draw as draw_figures
 from mapper_assets.evaluation.folds.scores import FoldScores
 from mapper_assets.evaluation.folds.store import elsewhere, find
 from mapper_assets.evaluation.folds.summary import summary as folds_summary
-from mapper_assets.evaluation.nonsense import held, invent, refusals
+from mapper_assets.evaluation.nonsense import SHARE, held, invent, refusals
 from mapper_assets.evaluation.page import html, markdown
 from mapper_assets.evaluation.predict import candidates, examine, held_out, mapper_answers, outcomes
 from mapper_assets.evaluation.rivals import Rival, examples, train
@@ -100,12 +100,14 @@ def evaluate(
         crossed: a cross-validation of the same catalogue, for what rests on all detectors.
     """
     examined = examine(exam.cases, exam.known, exam.catalog)
-    invented = invent(inputs.seed, calls)
-    sample = draw(candidates(examined), calls - len(invented), inputs.seed)
+    invented = invent(inputs.seed)
+    senseless = [nonsense.question for nonsense in invented]
+    few = senseless[: int(SHARE * calls)]
+    sample = draw(candidates(examined), calls - len(few), inputs.seed)
     chosen = {e.question.instruction: e.question for e in examined if e.question.instruction in set(sample.questions)}
-    questions = [*chosen.values(), *(n.question for n in invented if n.question.instruction not in chosen)]
+    questions = [*chosen.values(), *(question for question in few if question.instruction not in chosen)]
     log(f"{len(examined)} golden cases are scored; the adapter is asked {len(questions)} questions.")
-    asked = ask(adapter, retriever, questions, [e.question for e in examined], log)
+    asked = ask(adapter, retriever, questions, [*(e.question for e in examined), *senseless], log)
 
     cases = [*held_out(examined, asked.opinions), *held(invented, asked.opinions)]
     calibration = calibrate(cases, *elsewhere(crossed, exam.held_out))

@@ -11,7 +11,7 @@ from pathlib import Path
 from mapper_assets.evaluation.crossvalidate import folds_of
 from mapper_assets.evaluation.folds.adapters import FoldAdapter, keep, kept, question_fold
 from mapper_assets.evaluation.folds.store import lexicon_sha256
-from mapper_assets.evaluation.nonsense import MOST, SHARE, invent
+from mapper_assets.evaluation.nonsense import invent
 from mapper_assets.training import dataset, splits
 from mapper_assets.training.golden import GoldenCase, generate
 from mapper_assets.training.prepare_base import DEFAULT_BASE, BaseModelError, read_source
@@ -112,7 +112,7 @@ def _hear(
     threads = parameters.threads or os.cpu_count() or 1
     base, adapter = layout.base_model(parameters.base), layout.adapter(made.adapter_sha256)
     scorer = LabelScorer.load(base, adapter, labels, threads=threads)
-    invented = invent(parameters.seed, round(MOST / SHARE))
+    invented = invent(parameters.seed)
     said = question_fold(scorer, catalog, folds_of(catalog)[fold], invented, report.log)
     record = FoldAdapter(
         fold=fold,

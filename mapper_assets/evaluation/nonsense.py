@@ -22,9 +22,9 @@ from mapper_domain.text import normalise
 from mapper_domain.value import Value
 from mapper_domain.voices import fuse
 
-MOST = 60
+COUNT = 60
 SHARE = 0.1
-"""Part of the model calls they may take."""
+"""Part of the adapter's calls they may take."""
 
 
 class Nonsense(Value):
@@ -44,20 +44,16 @@ class Nonsense(Value):
         return f"nonsense/{self.label}"
 
 
-def invent(seed: int, calls: int) -> tuple[Nonsense, ...]:
+def invent(seed: int) -> tuple[Nonsense, ...]:
     """Strings from the generators of the lessons, but none of the strings learnt.
 
     Args:
         seed: the lessons' seed.
-        calls: how many model calls there are in all.
     """
     learnt = {normalise(text) for text in synthetic.unmappable(seed, NONSENSE_LESSONS)}
     chance = random.Random(f"{seed}:nonsense")  # noqa: S311 - a sample, not a secret
     fresh = [text for text in synthetic.unmappable(seed + 1) if normalise(text) not in learnt]
-    return tuple(
-        Nonsense(detector=synthetic.detector_name(chance), label=text)
-        for text in fresh[: min(MOST, int(SHARE * calls))]
-    )
+    return tuple(Nonsense(detector=synthetic.detector_name(chance), label=text) for text in fresh[:COUNT])
 
 
 def held(invented: Sequence[Nonsense], opinions: Opinions) -> list[Held]:

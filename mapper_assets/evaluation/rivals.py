@@ -20,7 +20,6 @@ from mapper_domain.question import Question
 from mapper_domain.taxonomy import UNKNOWN
 from mapper_domain.text import normalise, words
 
-
 CROSSED_SHARE = 0.2
 """Of the lexicon's names with endings, which are half of all lessons and much alike, so many are taught to rivals.
 

@@ -145,7 +145,7 @@ def spoken(world: Catalog, world_labels: list[str]) -> AdapterOpinions:
     """An adapter that knows menace, asked about the first fold."""
 
     knowing = TableScorer(world_labels, {"menace": THREAT, "email": EMAIL})
-    said = question_fold(knowing, world, FOLDS["one"], invent(1, 600), [].append)
+    said = question_fold(knowing, world, FOLDS["one"], invent(1), [].append)
     record = FoldAdapter(fold="one", adapter_sha256="a" * 64, catalog_sha256="", lexicon_sha256="", seconds=1.0)
     return AdapterOpinions(record, {"label": said["label"], "described": said["described"]}, said["nonsense"])
 
@@ -186,6 +186,6 @@ def test_what_an_adapter_said_is_kept_for_the_same_files_only(
 
 def test_an_adapter_is_asked_every_distinct_question_once(world: Catalog, world_labels: list[str]) -> None:
     scorer = TableScorer(world_labels, {})
-    said = question_fold(scorer, world, FOLDS["one"], invent(1, 600), [].append)
+    said = question_fold(scorer, world, FOLDS["one"], invent(1), [].append)
     assert len(scorer.asked) == len(set(scorer.asked)) == len(held_labels(world, FOLDS["one"])) + 60
     assert len(said["label"]) == len(said["described"]) == len(held_labels(world, FOLDS["one"]))

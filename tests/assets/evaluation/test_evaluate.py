@@ -92,7 +92,7 @@ def test_disputes_with_reviewed_mappings_are_counted(result: Evaluation) -> None
 
 
 def test_labels_without_a_meaning_are_refused(result: Evaluation) -> None:
-    assert (result.scores.nonsense.asked, result.scores.nonsense.refused) == (10, 10)
+    assert (result.scores.nonsense.asked, result.scores.nonsense.refused) == (60, 60)
 
 
 def test_every_question_is_put_once(

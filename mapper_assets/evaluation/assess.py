@@ -39,6 +39,7 @@ def assess(
     rules: Mapping[Match, RuleEvidence],
     validity: Validity,
     refused: Refusals,
+    everyday: Refusals,
     model_calls: int,
     files: Mapping[str, str],
 ) -> Scores:
@@ -67,6 +68,7 @@ def assess(
         validity=validity,
         agreement=agreement(answers),
         nonsense=refused,
+        everyday=everyday,
         reliability={
             f"mapper, {GATED}": reliability_bins(points(_of(mapper, GROUPS[GATED]))),
             "mapper, unseen": reliability_bins(points(unseen)),

@@ -21,7 +21,7 @@ from mapper_assets.evaluation.figures import draw as draw_figures
 from mapper_assets.evaluation.folds.scores import FoldScores
 from mapper_assets.evaluation.folds.store import elsewhere, find
 from mapper_assets.evaluation.folds.summary import summary as folds_summary
-from mapper_assets.evaluation.nonsense import SHARE, held, invent, refusals
+from mapper_assets.evaluation.nonsense import SHARE, everyday, held, invent, refusals
 from mapper_assets.evaluation.page import html, markdown
 from mapper_assets.evaluation.predict import candidates, examine, held_out, mapper_answers, outcomes
 from mapper_assets.evaluation.rivals import Rival, examples, train
@@ -101,8 +101,9 @@ def evaluate(
     """
     examined = examine(exam.cases, exam.known, exam.catalog)
     invented = invent(inputs.seed)
-    senseless = [nonsense.question for nonsense in invented]
-    few = senseless[: int(SHARE * calls)]
+    words = everyday(inputs.seed)
+    senseless = [nonsense.question for nonsense in (*invented, *words)]
+    few = senseless[: min(int(SHARE * calls), len(invented))]
     sample = draw(candidates(examined), calls - len(few), inputs.seed)
     chosen = {e.question.instruction: e.question for e in examined if e.question.instruction in set(sample.questions)}
     questions = [*chosen.values(), *(question for question in few if question.instruction not in chosen)]
@@ -134,6 +135,7 @@ def evaluate(
             ((a.examined.case.detector, a.answer) for a in answers), exam.schema, exam.catalog.taxonomy.names
         ),
         refused=refusals(invented, exam.known, asked.opinions, calibration, reported),
+        everyday=refusals(words, exam.known, asked.opinions, calibration, reported),
         model_calls=asked.timing.questions,
         files={name: sha256_text(text) for name, text in texts.items()},
     )

@@ -27,6 +27,16 @@ SHARE = 0.1
 """Part of the adapter's calls they may take."""
 
 
+EVERYDAY = (
+    "wooden spoon", "garden fence", "rainy_morning", "greenBicycle", "soup of the day", "MARBLE STAIRCASE",
+    "winter coat", "pencil-case", "harvest moon", "kitchen radio", "copper teapot", "violon rouge", "Regenschirm",
+    "pan de molde", "campanile", "tablecloth", "brick_wall", "northern lights", "SANDWICH", "chess opening",
+    "woolly_jumper", "cinnamon roll", "low tide", "apple orchard",
+)  # fmt: skip
+"""Words that mean something, but nothing a detector would look for. Harder than strings without a meaning: nobody
+was taught any of them, so they are counted apart and fitted on nowhere."""
+
+
 class Nonsense(Value):
     """A label without a meaning, as an invented detector reports it."""
 
@@ -54,6 +64,12 @@ def invent(seed: int) -> tuple[Nonsense, ...]:
     chance = random.Random(f"{seed}:nonsense")  # noqa: S311 - a sample, not a secret
     fresh = [text for text in synthetic.unmappable(seed + 1) if normalise(text) not in learnt]
     return tuple(Nonsense(detector=synthetic.detector_name(chance), label=text) for text in fresh[:COUNT])
+
+
+def everyday(seed: int) -> tuple[Nonsense, ...]:
+    """Everyday words as an invented detector might report them."""
+    chance = random.Random(f"{seed}:everyday")  # noqa: S311 - a sample, not a secret
+    return tuple(Nonsense(detector=synthetic.detector_name(chance), label=text) for text in EVERYDAY)
 
 
 def held(invented: Sequence[Nonsense], opinions: Opinions) -> list[Held]:

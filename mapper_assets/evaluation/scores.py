@@ -173,6 +173,7 @@ class Scores(Value):
         ablation: first-choice macro of both voices minus either alone, by split and voice, on the same cases.
         trust: what the release ships: fitted on all held-out data.
         rules: evidence behind `trust.rules`.
+        everyday: the same for everyday words no detector looks for; nobody was taught any of them.
         reliability: bins of the mapper's answers, by split.
         risk_coverage: the mapper's curve on both unseen splits.
         confusion: of the mapper on both unseen splits, weight of cases by expected and answered category.
@@ -192,6 +193,7 @@ class Scores(Value):
     validity: Validity
     agreement: Agreement
     nonsense: Refusals = Refusals(asked=0, refused=0)
+    everyday: Refusals = Refusals(asked=0, refused=0)
     reliability: Mapping[str, tuple[Bin, ...]]
     risk_coverage: tuple[RiskPoint, ...]
     confusion: Mapping[str, Mapping[str, float]]

@@ -55,9 +55,12 @@ def _head(scores: Scores) -> Iterator[str]:
         f"and rivals learnt here from the same {inputs.retriever_lessons} lessons, without anything held out and "
         "without the lexicon's forms of it; the released retriever is fitted again on everything."
     )
-    refused, agreement = scores.nonsense, scores.agreement
+    refused, everyday, agreement = scores.nonsense, scores.everyday, scores.agreement
     if refused.asked:
-        yield f"Of {refused.asked} labels without a meaning, the mapper refused {refused.refused}."
+        yield (
+            f"Of {refused.asked} labels without a meaning, the mapper refused {refused.refused}; of {everyday.asked} "
+            f"everyday words no detector looks for, {everyday.refused}."
+        )
     yield (
         f"Of {agreement.asked} reviewed mappings the model was asked about, it preferred another label for "
         f"{agreement.disagreed}. {scores.validity.valid} of {scores.validity.checked} answers are valid canonical "

@@ -1,14 +1,18 @@
+from pathlib import Path
+
 import pytest
 from small_world import EMAIL, spread
 
-from mapper_assets.evaluation.nonsense import COUNT, Nonsense, held, invent, refusals
+from mapper_assets.evaluation.nonsense import COUNT, Nonsense, everyday, held, invent, refusals
 from mapper_assets.evaluation.trust import Calibration, calibrate
 from mapper_assets.training import synthetic
-from mapper_assets.training.lessons import NONSENSE_LESSONS
+from mapper_assets.training.lessons import NONSENSE_LESSONS, lessons
 from mapper_domain.catalog import Catalog
 from mapper_domain.ladder import Trust
+from mapper_domain.lexicon import load as load_lexicon
 from mapper_domain.text import normalise
 
+ROOT = Path(__file__).parents[3]
 PLAIN: Calibration = calibrate([])
 
 
@@ -37,3 +41,9 @@ def test_unknown_is_the_right_answer_in_calibration(world_labels: list[str]) -> 
     asked = Nonsense(detector="invented", label="xqzt")
     (found,) = held([asked], {asked.question.instruction: {"adapter": spread(world_labels, EMAIL)}})
     assert found.judged.accepted == ("OTHER.Unknown",)
+
+
+def test_everyday_words_were_taught_to_nobody(catalog: Catalog) -> None:
+    lexicon = load_lexicon(ROOT, catalog.taxonomy, catalog.detectors)
+    learnt = {normalise(lesson.text) for lesson in lessons(catalog, lexicon, 2026)}
+    assert not learnt & {normalise(n.label) for n in everyday(2026)}

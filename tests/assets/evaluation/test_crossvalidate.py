@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from small_world import EMAIL, THREAT, UNKNOWN, LessonTable, LetterEncoder, TableScorer
 
+from mapper_assets.assets.evaluation import folds_metadata
 from mapper_assets.evaluation.crossvalidate import cross_validate, folds_of
 from mapper_assets.evaluation.folds.adapters import AdapterOpinions, FoldAdapter, keep, kept, question_fold
 from mapper_assets.evaluation.folds.held import WAYS, held_labels, strings
@@ -189,3 +190,15 @@ def test_an_adapter_is_asked_every_distinct_question_once(world: Catalog, world_
     said = question_fold(scorer, world, FOLDS["one"], invent(1), [].append)
     assert len(scorer.asked) == len(set(scorer.asked)) == len(held_labels(world, FOLDS["one"])) + 60
     assert len(said["label"]) == len(said["described"]) == len(held_labels(world, FOLDS["one"]))
+
+
+def test_the_asset_shows_headline_numbers_pictures_and_the_page(
+    cross_validated: tuple[FoldScores, dict[str, bytes]], tmp_path: Path
+) -> None:
+    sha256, folder = write(*cross_validated, Layout(tmp_path))
+    metadata = folds_metadata(folder)
+    assert metadata["sha256"] == sha256
+    mean = cross_validated[0].settings["strict"].standings["label"]["mapper"].fold_mean
+    assert metadata["mapper_label"] == pytest.approx(mean, abs=1e-6)
+    assert {"minilm_char_regression_described", "mapper_vocabulary", "reliability", "risk_coverage"} <= metadata.keys()
+    assert (folder / "evaluation.html").read_text().startswith("<!DOCTYPE html>")

@@ -31,15 +31,22 @@ class FoldOpinions(NamedTuple):
         answers: of the retriever and the rivals.
         adapter: of an adapter that never saw the fold, by way, one a label; None where there is none.
         adapter_nonsense: the same about labels without a meaning.
+        weighed: whether an adapter was heard on other folds, too; without, nobody knows what this one's word is
+            worth, and the mapper does without it.
     """
 
     answers: FoldAnswers
     adapter: Mapping[Way, Sequence[LogProbs]] | None = None
     adapter_nonsense: Sequence[LogProbs] = ()
+    weighed: bool = True
 
     def of(self, way: Way) -> list[Opinion]:
         """Opinions of everybody heard, one a label."""
         return _opinions(self.answers.opinions[way], None if self.adapter is None else self.adapter[way])
+
+    def heard(self, opinions: Sequence[Opinion]) -> list[Opinion]:
+        """The same as far as the mapper listens."""
+        return list(opinions) if self.weighed else [{"retriever": opinion["retriever"]} for opinion in opinions]
 
     @property
     def nonsense(self) -> list[Opinion]:
@@ -103,7 +110,8 @@ def assess(
         weights, safe = fitted([other for other in folds if other is not fold] or folds)
         without = detectors[fold.answers.fold]
         trusts[fold.answers.fold] = trust(weights, reliability(fired, without=without), safe)
-    told = {way: [item for fold in folds for item in _told(fold, way, catalog, detectors, trusts)] for way in WAYS}
+    weighed = [_weighed(fold, folds) for fold in folds]
+    told = {way: [item for fold in weighed for item in _told(fold, way, catalog, detectors, trusts)] for way in WAYS}
     first = {way: _first_choices(told[way], folds, way) for way in WAYS}
     answered = {
         way: [_outcome(t.fold, t.label, t.answer.labels, t.answer.confidence) for t in told[way]] for way in WAYS
@@ -126,13 +134,17 @@ def assess(
             for way in WAYS
         },
         trusts=trusts,
-        nonsense=_refused(folds, catalog, detectors, invented, trusts),
+        nonsense=_refused(weighed, catalog, detectors, invented, trusts),
         reliability={way: reliability_bins(points(answered[way])) for way in WAYS},
         risk_coverage=risk_coverage(points(first["label"][MAPPER])),
         confusion=confusion(first["label"][MAPPER]),
         worst=tuple(wrong[:WORST]),
         errors=len(wrong),
     )
+
+
+def _weighed(fold: FoldOpinions, folds: Sequence[FoldOpinions]) -> FoldOpinions:
+    return fold._replace(weighed=any(other.adapter is not None for other in folds if other is not fold))
 
 
 def standing(first: Sequence[Outcome], answered: Sequence[Outcome], *, seed: int) -> Standing:
@@ -158,7 +170,7 @@ def _told(
     name, labels = fold.answers.fold, fold.answers.labels
     rules, trusted = RuleMapper(catalog.without(detectors[name])), trusts[name]
     opinions = fold.of("label" if way == "vocabulary" else way)
-    said = [fuse(opinion, trusted.weights) for opinion in opinions]
+    said = [fuse(opinion, trusted.weights) for opinion in fold.heard(opinions)]
     if way == "vocabulary":
         said = _by_vocabulary(labels, said)
     for label, opinion, probabilities in zip(labels, opinions, said, strict=True):
@@ -204,7 +216,7 @@ def _refused(
     asked = refused = 0
     for fold in folds:
         rules, trusted = RuleMapper(catalog.without(detectors[fold.answers.fold])), trusts[fold.answers.fold]
-        for nonsense, opinion in zip(invented, fold.nonsense, strict=True):
+        for nonsense, opinion in zip(invented, fold.heard(fold.nonsense), strict=True):
             answer = decide(
                 rules.find(nonsense.detector, nonsense.label), fuse(opinion, trusted.weights), trust=trusted
             )

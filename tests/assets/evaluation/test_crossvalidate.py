@@ -168,6 +168,8 @@ def test_an_adapter_trained_without_a_fold_is_heard_on_that_fold_alone(
     standing = scores.settings["strict"].standings["label"]["adapter"]
     assert list(standing.by_fold) == ["one"]
     assert scores.inputs.adapters == {"one": "a" * 64}
+    standings = scores.settings["strict"].standings["label"]
+    assert standings["model"].by_fold == standings["retriever"].by_fold, "no other fold says what its word is worth"
     assert "heard for: one." in markdown(summary(scores))
 
 

@@ -9,7 +9,9 @@ import dagster as dg
 AC = dg.AutomationCondition
 
 
-def on_data_change(*, retry: bool) -> dg.AutomationCondition[dg.AssetKey]:
+def on_data_change(
+    *, retry: bool, untouched_by: dg.AssetSelection | None = None
+) -> dg.AutomationCondition[dg.AssetKey]:
     """Run when what an asset was made from has changed, after everything above it has settled.
 
     A change is latched until the asset is requested, because `data_version_changed` is true for one tick only
@@ -20,9 +22,14 @@ def on_data_change(*, retry: bool) -> dg.AutomationCondition[dg.AssetKey]:
         retry: ask once more after the first failure since the last change. A failure is not seen while a run is
             under way, so it seems new again after every attempt; without the latch it would be tried for ever.
             Wrong for a promotion, which would only be refused twice.
+        untouched_by: upstream assets that must be sound but whose change alone is no reason to run, because another
+            upstream asset follows it.
     """
+    deps_changed = AC.any_deps_match(AC.data_version_changed())
+    if untouched_by is not None:
+        deps_changed = deps_changed.ignore(untouched_by)
     handled = AC.newly_requested() | AC.initial_evaluation()
-    changed_now = AC.any_deps_match(AC.data_version_changed()) | AC.code_version_changed()
+    changed_now = deps_changed | AC.code_version_changed()
     wanted = changed_now.since(handled) | AC.missing().newly_true().since(AC.newly_requested())
     if retry:
         failed_since_change = AC.execution_failed().newly_true().since(changed_now | AC.initial_evaluation())
@@ -47,5 +54,5 @@ def automation_sensor(
         target=selection,
         default_status=dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED,
         minimum_interval_seconds=poll_seconds,
-        description="Rebuilds dataset, adapter, evaluation and release when the data they are made from changes.",
+        description="Rebuilds dataset, adapter, retriever, evaluation and release when what they come from changes.",
     )

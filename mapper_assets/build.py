@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from mapper_assets.assets import config, deployment, evaluation, reports, serving, training
+from mapper_assets.assets import config, deployment, evaluation, proposals, reports, serving, training
 from mapper_assets.automation import automation_sensor
 from mapper_assets.checks import adapter as adapter_checks
 from mapper_assets.checks import base_model as base_model_checks
@@ -16,11 +16,13 @@ from mapper_assets.checks import dataset as dataset_checks
 from mapper_assets.checks import deployment as deployment_checks
 from mapper_assets.checks import evaluation as evaluation_checks
 from mapper_assets.checks import golden as golden_checks
+from mapper_assets.checks import proposals as proposal_checks
 from mapper_assets.checks import reports as report_checks
+from mapper_assets.checks import retriever as retriever_checks
 from mapper_assets.jobs import JOBS, REPORT_JOB
 from mapper_assets.partitions import tenant_days
 from mapper_assets.resources import default_resources
-from mapper_assets.schedules import inventory
+from mapper_assets.schedules import daily_proposals, inventory
 from mapper_assets.sensors.catalogue_files import catalogue_files
 from mapper_assets.sensors.event_arrivals import event_arrivals
 from mapper_assets.sensors.run_failures import run_failures
@@ -38,7 +40,7 @@ def build_defs(settings: Settings, *, resources: Mapping[str, object] | None = N
     running, poll_seconds = settings.automation, settings.poll_seconds
     return dg.Definitions(
         assets=[
-            *dg.load_assets_from_modules([config, training, evaluation, deployment]),
+            *dg.load_assets_from_modules([config, training, evaluation, deployment, proposals]),
             serving.canonical_events,
             serving.event_manifest(partitions),
             reports.framework_coverage(partitions),
@@ -50,12 +52,14 @@ def build_defs(settings: Settings, *, resources: Mapping[str, object] | None = N
             *dataset_checks.CHECKS,
             *base_model_checks.CHECKS,
             *adapter_checks.CHECKS,
+            *retriever_checks.CHECKS,
             *evaluation_checks.CHECKS,
             *deployment_checks.CHECKS,
             *report_checks.checks(partitions),
+            *proposal_checks.CHECKS,
         ],
         jobs=JOBS,
-        schedules=[inventory(start=settings.partitions_start, running=running)],
+        schedules=[inventory(start=settings.partitions_start, running=running), daily_proposals(running=running)],
         sensors=[
             catalogue_files(running=running, poll_seconds=poll_seconds),
             automation_sensor(

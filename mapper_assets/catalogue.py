@@ -12,6 +12,7 @@ from pathlib import Path
 from mapper_domain import sources
 from mapper_domain.catalog import load
 from mapper_domain.errors import CatalogError, Problem
+from mapper_domain.lexicon import load as load_lexicon
 from mapper_domain.release import sha256_file, sha256_text
 
 
@@ -19,6 +20,7 @@ class Group(StrEnum):
     """A group of reviewed files: one `config/<group>` asset each."""
 
     TAXONOMY = "taxonomy"
+    LEXICON = "lexicon"
     DETECTORS = "detectors"
     FRAMEWORKS = "frameworks"
     GOLDEN_SET = "golden_set"
@@ -26,12 +28,17 @@ class Group(StrEnum):
     @property
     def folder(self) -> str:
         """Its folder, relative to the catalogue root."""
-        return "tests/golden" if self is Group.GOLDEN_SET else self.value
+        return _ELSEWHERE.get(self, self.value)
 
     def files(self, root: Path) -> tuple[Path, ...]:
-        """Its files, sorted by path."""
+        """Its files, sorted by path. A group whose folder lies within this one's keeps its files to itself."""
         pattern = "*.jsonl" if self is Group.GOLDEN_SET else "*.yaml"
-        return tuple(sorted(path for path in (root / self.folder).rglob(pattern) if path.is_file()))
+        inner = [root / group.folder for group in Group if group.folder.startswith(f"{self.folder}/")]
+        found = (path for path in (root / self.folder).rglob(pattern) if path.is_file())
+        return tuple(sorted(path for path in found if not any(map(path.is_relative_to, inner))))
+
+
+_ELSEWHERE = {Group.LEXICON: "taxonomy/lexicon", Group.GOLDEN_SET: "tests/golden"}
 
 
 def files_sha256(root: Path, group: Group) -> str:
@@ -57,7 +64,18 @@ def content_sha256(root: Path, group: Group) -> str:
 
 
 def problems(root: Path, group: Group) -> tuple[Problem, ...]:
-    """Every problem in the files of a group, judged against the rest of the catalogue."""
+    """Every problem in the files of a group, judged against the rest of the catalogue.
+
+    Raises:
+        CatalogError: for the lexicon, when there is no sound catalogue to judge it against.
+    """
+    if group is Group.LEXICON:
+        catalog = load(root)
+        try:
+            load_lexicon(root, catalog.taxonomy, catalog.detectors)
+        except CatalogError as error:
+            return error.problems
+        return ()
     try:
         load(root)
     except CatalogError as error:

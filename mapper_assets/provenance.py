@@ -30,13 +30,18 @@ def recorded(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | No
     return {name: entry.value for name, entry in materialisation.metadata.items()} if materialisation else {}
 
 
-def recorded_sha256(instance: dg.DagsterInstance, key: dg.AssetKey) -> str:
+def recorded_sha256(instance: dg.DagsterInstance, key: dg.AssetKey, name: str = SHA256) -> str:
     """Hash the latest materialisation recorded.
+
+    Args:
+        instance: where materialisations are recorded.
+        key: the asset.
+        name: metadata key, by default that of its own artefact.
 
     Raises:
         NotMaterialised: when there is none.
     """
-    sha256 = recorded(instance, key).get(SHA256)
+    sha256 = recorded(instance, key).get(name)
     if not isinstance(sha256, str):
         raise NotMaterialised(f"{key.to_user_string()} has not been materialised; materialise it first.")
     return sha256

@@ -37,7 +37,7 @@ class Artifacts(dg.ConfigurableResource[None]):
 
 
 class Sources(dg.ConfigurableResource[None]):
-    """The reviewed files: catalogue YAML and golden set.
+    """The reviewed files: catalogue YAML, lexicon and golden set.
 
     Attributes:
         root: folder with `taxonomy/`, `detectors/`, `frameworks/` and `tests/golden/`.

@@ -16,8 +16,10 @@ from mapper_assets.training.reuse import trained_before
 from mapper_assets.training.session import Lines
 from mapper_assets.training.splits import plan
 from mapper_assets.training.train_lora import TrainLora, train
+from mapper_domain import lexicon as lexicons
 from mapper_domain.catalog import Catalog, load
 from mapper_domain.layout import Layout
+from mapper_domain.lexicon import Lexicon
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -32,6 +34,12 @@ def catalog() -> Catalog:
 
 
 @pytest.fixture(scope="session")
+def lexicon(catalog: Catalog) -> Lexicon:
+    """The shipped lexicon."""
+    return lexicons.load(REPOSITORY, catalog.taxonomy, catalog.detectors)
+
+
+@pytest.fixture(scope="session")
 def base_model() -> Path:
     """Folder of the real small base model."""
     layout = Layout(REPOSITORY / "artifacts")
@@ -40,11 +48,12 @@ def base_model() -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_adapter(base_model: Path, catalog: Catalog) -> Path:
+def tiny_adapter(base_model: Path, catalog: Catalog, lexicon: Lexicon) -> Path:
     """Folder of an adapter trained with the tiny budget on the shipped dataset: real, and far from good."""
     layout = Layout(base_model.parents[1])
     split = plan(catalog)
-    sha256, _ = dataset.write(dataset.build(catalog, split, golden.generate(catalog, split)), layout)
+    rows = dataset.build(catalog, lexicon, split, golden.generate(catalog, split), profile="tiny")
+    sha256, _ = dataset.write(rows, layout)
     wanted = TrainLora(artifacts=layout.root, dataset=sha256, profile="tiny", seed=1, threads=1)
     source = read_source(base_model)
     assert source is not None

@@ -49,6 +49,14 @@ def detectors(sources: Sources) -> dg.MaterializeResult[None]:
 
 
 @dg.asset(
+    key=key_of(Group.LEXICON), deps=[taxonomy, detectors], group_name="config", kinds={"yaml"}, owners=["team:taxonomy"]
+)
+def lexicon(sources: Sources) -> dg.MaterializeResult[None]:
+    """Words the world uses for every canonical label, and invented detectors; lessons, read by nothing at run time."""
+    return read(Group.LEXICON, sources)
+
+
+@dg.asset(
     key=key_of(Group.FRAMEWORKS), deps=[taxonomy], group_name="config", kinds={"yaml"}, owners=["team:compliance"]
 )
 def frameworks(sources: Sources) -> dg.MaterializeResult[None]:

@@ -2,10 +2,12 @@
 
 import dagster as dg
 
-from mapper_assets.assets.evaluation import GOLDEN_SET_EVALUATION
+from mapper_assets.assets.evaluation import GOLDEN_SET_EVALUATION, RETRIEVER_SHA256
+from mapper_assets.assets.training import RETRIEVER
 from mapper_assets.automation import on_data_change
 from mapper_assets.deployment.release import Outcome, assemble, named, promote
 from mapper_assets.failures import told_plainly
+from mapper_assets.gates import Gates
 from mapper_assets.provenance import SHA256, recorded_sha256
 from mapper_assets.resources import Artifacts, Recipe, Sources, Thresholds
 from mapper_domain.layout import Layout
@@ -33,11 +35,12 @@ class Promote(dg.Config):
 
 @dg.asset(
     key=DEPLOYED_MODEL_VERSION,
-    deps=[GOLDEN_SET_EVALUATION],
+    deps=[GOLDEN_SET_EVALUATION, RETRIEVER],
     group_name="deployment",
     kinds={"json"},
     owners=["team:ml-platform"],
-    automation_condition=on_data_change(retry=False),
+    # An evaluation stands beside one retriever and follows every change of it; the release takes both from there.
+    automation_condition=on_data_change(retry=False, untouched_by=dg.AssetSelection.assets(RETRIEVER)),
 )
 def deployed_model_version(
     context: dg.AssetExecutionContext,
@@ -50,13 +53,18 @@ def deployed_model_version(
     """The release the service loads: judged once more here, because blocking checks guard one run only."""
     layout, latest = artifacts.layout, config.release == LATEST
     with told_plainly():
-        gates = thresholds.gates
-        evaluation = recorded_sha256(context.instance, GOLDEN_SET_EVALUATION) if latest else ""
-        release = assemble(layout, sources.path, evaluation, gates) if latest else named(layout, config.release)
-        by = config.by or recipe.promoted_by
+        gates, by = thresholds.gates, config.by or recipe.promoted_by
+        release = _latest(context.instance, layout, sources, gates) if latest else named(layout, config.release)
         outcome = promote(layout, release, by=by, reason=config.reason, gates=gates, hold=config.hold, automatic=latest)
     context.log.info(outcome.sentence)
     return _result(outcome, layout)
+
+
+def _latest(instance: dg.DagsterInstance, layout: Layout, sources: Sources, gates: Gates) -> str:
+    """The release of what was evaluated last, with the retriever that stood beside it."""
+    evaluation = recorded_sha256(instance, GOLDEN_SET_EVALUATION)
+    retriever = recorded_sha256(instance, GOLDEN_SET_EVALUATION, RETRIEVER_SHA256)
+    return assemble(layout, sources.path, evaluation, retriever, gates)
 
 
 def _result(outcome: Outcome, layout: Layout) -> dg.MaterializeResult[None]:

@@ -1,54 +1,76 @@
-"""Dataset, base model and adapter. Conversion and training run in their own process and report through Pipes."""
+"""Dataset, base model, adapter and retriever. What takes long runs in its own process and reports through Pipes."""
 
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from pydantic import JsonValue
 
-from mapper_assets.assets.config import detectors, golden_set, taxonomy
+from mapper_assets.assets.config import detectors, golden_set, lexicon, taxonomy
 from mapper_assets.automation import on_data_change
 from mapper_assets.failures import told_plainly
 from mapper_assets.provenance import SHA256, Described, existing, recorded_sha256
 from mapper_assets.resources import Artifacts, Recipe, Scripts, Sources
-from mapper_domain.catalog import load
 from mapper_domain.layout import Layout
 
 if TYPE_CHECKING:
     from mapper_assets.training.train_lora import Training, TrainLora
+    from mapper_assets.training.train_retriever import Fitted
 
 DATASET = dg.AssetKey(["training", "dataset"])
 BASE_MODEL = dg.AssetKey(["training", "base_model"])
 LORA_ADAPTER = dg.AssetKey(["training", "lora_adapter"])
+RETRIEVER = dg.AssetKey(["training", "retriever"])
 TRAINING_POOL = "training"
 """Pool of everything that fills the machine: one run of it at a time."""
 
 
 @dg.asset(
     key=DATASET,
-    deps=[taxonomy, detectors, golden_set],
+    deps=[taxonomy, detectors, lexicon, golden_set],
     group_name="training",
     kinds={"jsonl"},
     owners=["team:ml-platform"],
-    code_version="1",
+    code_version="2",
     automation_condition=on_data_change(retry=True),
 )
 def dataset(artifacts: Artifacts, sources: Sources, recipe: Recipe) -> dg.MaterializeResult[None]:
-    """Training rows made from the catalogue: sorted and seeded, so that the same catalogue gives the same bytes."""
+    """Training rows made of lessons: sorted and seeded, so that the same reviewed files give the same bytes."""
     from mapper_assets.training import dataset as data
-    from mapper_assets.training.golden import read
-    from mapper_assets.training.splits import plan
 
     with told_plainly():
-        catalog = load(sources.path)
-        rows = data.build(catalog, plan(catalog), read(sources.golden), seed=recipe.seed)
-        sha256, path = data.write(rows, artifacts.layout)
-    metadata = dataset_metadata(data.rows_by_label(rows), len(rows)) | {
-        SHA256: sha256,
-        "file": dg.MetadataValue.path(str(path)),
+        made, rows = data.make(sources.path, sources.golden, artifacts.layout, recipe.profile, recipe.seed)
+    metadata = dataset_metadata(data.rows_by_label(rows), made.rows) | {
+        SHA256: made.sha256,
+        "profile": made.profile,
+        "seconds": made.seconds,
+        "file": dg.MetadataValue.path(str(artifacts.layout.dataset(made.sha256))),
     }
-    return dg.MaterializeResult(data_version=dg.DataVersion(sha256), metadata=metadata)
+    return dg.MaterializeResult(data_version=dg.DataVersion(made.sha256), metadata=metadata)
+
+
+@dg.asset(
+    key=RETRIEVER,
+    deps=[taxonomy, detectors, lexicon],
+    group_name="training",
+    kinds={"scikitlearn"},
+    owners=["team:ml-platform"],
+    pool=TRAINING_POOL,
+    automation_condition=on_data_change(retry=True),
+)
+def retriever(
+    context: dg.AssetExecutionContext, scripts: Scripts, artifacts: Artifacts, sources: Sources, recipe: Recipe
+) -> dg.MaterializeResult[None]:
+    """The retriever, fitted on every lesson there is and named by the SHA-256 of its weights."""
+    from mapper_assets.training.train_retriever import Fitted
+
+    extras: dict[str, JsonValue] = {"root": sources.root, "artifacts": artifacts.root, "seed": recipe.seed}
+    made = Fitted.model_validate(scripts.run(context, "mapper_assets.training.train_retriever", extras))
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(made.retriever_sha256), metadata=retriever_metadata(made, artifacts.layout)
+    )
 
 
 @dg.asset(
@@ -125,6 +147,24 @@ def dataset_metadata(by_label: Mapping[str, int], rows: int) -> dict[str, Descri
             "\n".join(("| category | rows | labels |", "| --- | ---: | ---: |", *table))
         ),
     }
+
+
+def retriever_metadata(made: "Fitted", layout: Layout) -> dict[str, Described]:
+    """What the retriever was fitted on, and how long that took."""
+    return {
+        SHA256: made.retriever_sha256,
+        "folder": dg.MetadataValue.path(str(layout.retriever(made.retriever_sha256))),
+        "lessons": made.lessons,
+        "seconds": made.seconds,
+        "catalog_sha256": made.catalog_sha256,
+        "lexicon_sha256": made.lexicon_sha256,
+        "lessons_by_source": dg.MetadataValue.md(_counts("source", made.by_source)),
+        "lessons_by_label": dg.MetadataValue.md(_counts("label", made.by_label)),
+    }
+
+
+def _counts(name: str, counts: Mapping[Any, int]) -> str:
+    return "\n".join((f"| {name} | lessons |", "| --- | ---: |", *(f"| {key} | {n} |" for key, n in counts.items())))
 
 
 def adapter_metadata(made: "Training", layout: Layout) -> dict[str, Described]:

@@ -9,6 +9,7 @@ from mapper_assets.resources import Sources
 
 MEANING = {
     Group.TAXONOMY: "Schema, versions, unique names and migrations.",
+    Group.LEXICON: "Schema, and that no form contradicts another, the taxonomy or a reviewed detector.",
     Group.DETECTORS: "Schema, unique labels, and that every label they map to is in the taxonomy.",
     Group.FRAMEWORKS: "Schema, and that every label and control of the mapping exists.",
 }

@@ -15,12 +15,15 @@ from pydantic import ValidationError
 from mapper_assets.deployment.pointer import locked, move, previous_release, promotions
 from mapper_assets.evaluation.scores import ANSWERS, GATED, MAPPER, SCORES, Scores
 from mapper_assets.gates import Gates, Verdict, judge
+from mapper_assets.training import train_retriever
 from mapper_assets.training.train_lora import read_record
 from mapper_domain.catalog import load
 from mapper_domain.errors import GatesFailed, ReleaseCorrupt, ReleaseMismatch, ReleaseMissing
 from mapper_domain.layout import Layout
 from mapper_domain.release import (
+    ADAPTER,
     MANIFEST,
+    RETRIEVER,
     Manifest,
     Promotion,
     canonical,
@@ -76,31 +79,35 @@ def read_scores(evaluation: Path) -> Scores:
         raise ReleaseCorrupt(f"{path} cannot be read as scores: {error.error_count()} problems.") from error
 
 
-def assemble(layout: Layout, root: Path, evaluation_sha256: str, gates: Gates) -> str:
+def assemble(layout: Layout, root: Path, evaluation_sha256: str, retriever_sha256: str, gates: Gates) -> str:
     """Build the release an evaluation speaks of, and return its id. The same content gives the same release.
 
     Args:
         layout: where artefacts lie.
         root: the catalogue root; its YAML is copied into the release.
         evaluation_sha256: the evaluation; it names the adapter and the catalogue that were judged.
+        retriever_sha256: the retriever that stood beside it; must be fitted on that catalogue.
         gates: their verdicts are noted in the manifest; `promote` judges again.
 
     Raises:
-        ReleaseMismatch: when the YAML is no longer what was evaluated.
-        ReleaseMissing: when adapter or evaluation are gone.
+        ReleaseMismatch: when the YAML is no longer what was evaluated, or the retriever learnt from other YAML.
+        ReleaseMissing: when adapter, retriever or evaluation are gone.
         ReleaseCorrupt: when one of them differs from its hash.
     """
     evaluation = layout.evaluation(evaluation_sha256)
     scores = read_scores(evaluation)
     adapter = layout.adapter(scores.inputs.adapter_sha256)
     _expect(adapter / WEIGHTS, scores.inputs.adapter_sha256)
+    retriever = layout.retriever(retriever_sha256)
+    _expect(next(retriever.glob("*.safetensors"), retriever), retriever_sha256)
     _expect(evaluation / ANSWERS, scores.files[ANSWERS])
     layout.releases.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(dir=layout.releases, prefix=".staging-"))
     try:
-        shutil.copytree(adapter, staging / "adapter")
+        shutil.copytree(adapter, staging / ADAPTER)
+        shutil.copytree(retriever, staging / RETRIEVER)
         for folder in CATALOG_FOLDERS:
-            shutil.copytree(root / folder, staging / "catalog" / folder)
+            shutil.copytree(root / folder, staging / "catalog" / folder, ignore=_lessons)
         shutil.copy2(evaluation / ANSWERS, staging / ANSWERS)
         shutil.copy2(evaluation / SCORES, staging / SCORES)
         manifest = _manifest(staging, scores, evaluation_sha256, gates)
@@ -180,18 +187,21 @@ def refuse_below(verdicts: tuple[Verdict, ...], release: str) -> None:
 
 
 def _manifest(staging: Path, scores: Scores, evaluation_sha256: str, gates: Gates) -> Manifest:
-    training = read_record(staging / "adapter")
+    training, fitted = read_record(staging / ADAPTER), train_retriever.read_record(staging / RETRIEVER)
     catalog = load(staging / "catalog")
     if catalog.sha256 != scores.inputs.catalog_sha256:
         raise ReleaseMismatch(
             "The catalogue is no longer the one that was evaluated; materialise evaluation/golden_set_evaluation."
         )
+    if catalog.sha256 != fitted.catalog_sha256:
+        raise ReleaseMismatch("The retriever was fitted on another catalogue; materialise training/retriever.")
     score = scores.systems[MAPPER].get(GATED)
     files = sorted(path for path in staging.rglob("*") if path.is_file())
     return Manifest(
         base_model=training.base_model,
         adapter_sha256=scores.inputs.adapter_sha256,
         adapter_rank=training.base.rank,
+        retriever_sha256=fitted.retriever_sha256,
         dataset_sha256=training.dataset_sha256,
         catalog_sha256=catalog.sha256,
         evaluation_sha256=evaluation_sha256,
@@ -201,10 +211,15 @@ def _manifest(staging: Path, scores: Scores, evaluation_sha256: str, gates: Gate
         trust=scores.trust,
         scores={"f1": score.f1, "ece": score.ece, "cases": float(score.cases)} if score else {},
         gates={verdict.name: verdict.passed for verdict in judge(scores, gates)},
-        libraries=training.libraries,
+        libraries={**fitted.libraries, **training.libraries},
         seed=training.seed,
         files={path.relative_to(staging).as_posix(): sha256_file(path) for path in files},
     )
+
+
+def _lessons(folder: str, names: list[str]) -> list[str]:
+    """What of the catalogue nothing reads at run time."""
+    return [name for name in names if Path(folder).name == "taxonomy" and name == "lexicon"]
 
 
 def _publish(staging: Path, folder: Path) -> str:

@@ -47,6 +47,7 @@ class Budget(Value):
     """How long to train.
 
     Attributes:
+        rows: rows of the dataset; steps times batch size is how many of them are seen.
         steps: optimiser steps.
         batch_size: rows per step.
         checkpoint_every: steps between checkpoints a killed run resumes from.
@@ -54,6 +55,7 @@ class Budget(Value):
     """
 
     name: str
+    rows: int = Field(gt=0)
     steps: int = Field(gt=0)
     batch_size: int = Field(gt=0)
     checkpoint_every: int = Field(gt=0)
@@ -89,8 +91,8 @@ BASES = {
 BUDGETS = {
     budget.name: budget
     for budget in (
-        Budget(name="tiny", steps=6, batch_size=4, checkpoint_every=2),
-        Budget(name="default", steps=266, batch_size=8, checkpoint_every=40),
-        Budget(name="full", steps=1500, batch_size=8, checkpoint_every=100),
+        Budget(name="tiny", rows=600, steps=6, batch_size=4, checkpoint_every=2),
+        Budget(name="default", rows=2128, steps=266, batch_size=8, checkpoint_every=40),
+        Budget(name="full", rows=12_000, steps=1500, batch_size=8, checkpoint_every=100),
     )
 }

@@ -21,6 +21,9 @@ from mapper_domain.value import Value
 Split = Literal["seen", "variant", "unseen_label", "unseen_detector"]
 """`seen`: exact spelling of a trained label; `variant`: another spelling of one; the others speak for themselves."""
 
+UNSEEN: tuple[Split, ...] = ("unseen_label", "unseen_detector")
+"""Splits of which nothing is trained on."""
+
 UNSEEN_LABEL_SHARE = 0.08
 DEFAULT_SEED = 2026
 

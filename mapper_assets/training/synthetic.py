@@ -63,7 +63,7 @@ def unmappable(seed: int, rows: int = UNMAPPABLE_ROWS) -> tuple[str, ...]:
     Fewer rows are the beginning of more.
     """
     chance = random.Random(f"{seed}:unmappable")  # noqa: S311
-    makers: tuple[Callable[[random.Random], str], ...] = (_code, _hexadecimal, _syllables, _mash, _words)
+    makers: tuple[Callable[[random.Random], str], ...] = (code, _hexadecimal, _syllables, _mash, _words)
     found: dict[str, None] = {}
     while len(found) < rows:
         found[makers[len(found) % len(makers)](chance)] = None
@@ -83,7 +83,8 @@ def _spelt(phrases: Mapping[str, str], chance: random.Random) -> Iterator[tuple[
             yield chance.choice(spellings(phrase, "x", affixes=False)).text, meaning
 
 
-def _code(chance: random.Random) -> str:
+def code(chance: random.Random) -> str:
+    """A label that means nothing without its detector's own key."""
     letters = "".join(chance.choices("ABCDEGHKLMNPQRTVWXZ", k=chance.randint(1, 3)))
     return f"{letters}{chance.choice(('', '-', '_', '.'))}{chance.randint(1, 999)}"
 

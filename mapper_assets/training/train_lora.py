@@ -9,27 +9,22 @@ import os
 import re
 import shutil
 import tempfile
-import time
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import ValidationError
 
 from mapper_assets.training.prepare_base import DEFAULT_BASE, BaseModelError, read_source
 from mapper_assets.training.profiles import BASES, BUDGETS, BaseProfile, Budget
 from mapper_assets.training.session import Report, session
+from mapper_assets.training.trainer import available, lora_trainer, progress
 from mapper_domain.errors import MapperError
 from mapper_domain.layout import Layout
 from mapper_domain.prompt import PROMPT_VERSION
 from mapper_domain.release import BaseModelRef, sha256_file
 from mapper_domain.value import Value
 from mapper_model.tokens import Tokens
-
-if TYPE_CHECKING:
-    from transformers import TrainerCallback
-else:
-    TrainerCallback = object
 
 RECORD = "training.json"
 LIBRARIES = ("torch", "transformers", "tokenizers", "peft", "trl", "accelerate")
@@ -195,84 +190,30 @@ def _fit(
 ) -> tuple[Any, int | None]:
     """The trainer after its last step, and the step it resumed from."""
     import torch
-    from datasets import Dataset, disable_progress_bars
-    from peft import LoraConfig
-    from transformers import AutoModelForCausalLM, PrinterCallback, set_seed
+    from transformers import AutoModelForCausalLM, set_seed
     from transformers.utils import logging
-    from trl import SFTConfig, SFTTrainer
 
-    disable_progress_bars()
     logging.disable_progress_bar()
-
     profile, budget = _chosen(parameters)
+    compute = available(profile)
     torch.set_num_threads(_threads(parameters))
     set_seed(parameters.seed)
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=getattr(torch, profile.dtype))
-    model.config.use_cache = False
-    trainer = SFTTrainer(
-        model=model,
-        processing_class=Tokens(base).tokenizer,
-        train_dataset=Dataset.from_list(rows),
-        peft_config=LoraConfig(
-            r=profile.rank,
-            lora_alpha=profile.alpha,
-            lora_dropout=profile.dropout,
-            target_modules=list(profile.targets),
-            task_type="CAUSAL_LM",
-        ),
-        args=SFTConfig(
-            output_dir=str(work),
-            max_steps=budget.steps,
-            per_device_train_batch_size=budget.batch_size,
-            train_sampling_strategy="group_by_length",
-            learning_rate=profile.learning_rate,
-            lr_scheduler_type="cosine",
-            warmup_steps=round(budget.warmup * budget.steps),
-            completion_only_loss=True,
-            max_length=profile.max_length,
-            gradient_checkpointing=profile.checkpointing,
-            bf16=profile.dtype == "bfloat16",
-            use_cpu=not torch.cuda.is_available(),
-            dataloader_pin_memory=torch.cuda.is_available(),
-            logging_steps=max(1, budget.steps // 30),
-            save_steps=budget.checkpoint_every,
-            save_total_limit=2,
-            seed=parameters.seed,
-            report_to=[],
-            disable_tqdm=True,
-        ),
-        callbacks=[_progress(report, budget.steps)],
+    trainer = lora_trainer(
+        AutoModelForCausalLM.from_pretrained(base, dtype=getattr(torch, compute.dtype)),
+        Tokens(base).tokenizer,
+        rows,
+        profile,
+        budget,
+        compute,
+        folder=work,
+        seed=parameters.seed,
+        callbacks=[progress(report.log, budget.steps)],
     )
-    trainer.remove_callback(PrinterCallback)
     checkpoint = last_checkpoint(work)
     if checkpoint is not None:
         report.log(f"Resuming from {checkpoint.name}.")
     trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     return trainer, None if checkpoint is None else int(re.sub(r"\D", "", checkpoint.name))
-
-
-def _progress(report: Report, steps: int) -> TrainerCallback:
-    """A trainer callback that reports every loss and notes the training time beside it."""
-    from transformers import TrainerCallback
-
-    class Progress(TrainerCallback):  # type: ignore[misc]
-        """Lives here because its base class is heavy to import."""
-
-        started = earlier = 0.0
-
-        def on_train_begin(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
-            self.started = time.monotonic()
-            self.earlier = max((entry.get("seconds", 0.0) for entry in state.log_history), default=0.0)
-
-        def on_log(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
-            entry = state.log_history[-1]
-            if "loss" not in entry:
-                return
-            entry["seconds"] = round(self.earlier + time.monotonic() - self.started, 1)
-            left = entry["seconds"] / state.global_step * (steps - state.global_step)
-            report.log(f"step {state.global_step}/{steps}  loss {entry['loss']:.4f}  about {left:.0f} s left")
-
-    return Progress()
 
 
 def _store(model: Any, made: Training, layout: Layout) -> Training:

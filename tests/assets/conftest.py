@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from small_lexicon import write_lexicon
 
 from mapper_assets.evaluation.scores import (
     ANSWERS,
@@ -76,23 +77,6 @@ def retrieved(layout, sources) -> Callable[..., str]:
         return write_retriever(layout, weights, catalog_sha256 or load(sources).sha256)
 
     return write
-
-
-def write_lexicon(root: Path) -> Path:
-    """A lexicon of one concept and one invented detector; the file of the concept is returned."""
-    file = root / "taxonomy" / "lexicon" / "contact.yaml"
-    (file.parent / "invented").mkdir(parents=True)
-    file.write_text(
-        "about: Ways to reach somebody.\n"
-        "concepts:\n"
-        "  - label: PII.Contact.Email\n"
-        "    forms:\n"
-        "      - postbox on the net\n"
-    )
-    (file.parent / "invented" / "veil-scan.yaml").write_text(
-        'detector: veil-scan\nversion: "v1"\nkind: pii\nmaps:\n  VS_MAIL: PII.Contact.Email\n'
-    )
-    return file
 
 
 def write_retriever(layout: Layout, weights: bytes, catalog_sha256: str) -> str:

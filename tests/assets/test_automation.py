@@ -15,12 +15,14 @@ CHAIN = {
     "dataset": "training/dataset",
     "base": "training/base_model",
     "adapter": "training/lora_adapter",
+    "retriever": "training/retriever",
     "evaluation": "evaluation/golden_set_evaluation",
     "release": "deployment/deployed_model_version",
 }
 NAMES = {key: name for name, key in CHAIN.items()}
 GATE = "gate"
-CONFIG = ("config/taxonomy", "config/detectors", "config/frameworks", "config/golden_set")
+FROM_LESSONS = ["dataset", "retriever", "adapter", "evaluation", "release"]
+CONFIG = ("config/taxonomy", "config/detectors", "config/lexicon", "config/frameworks", "config/golden_set")
 ORDER = (*CONFIG, *CHAIN.values())
 
 
@@ -143,7 +145,7 @@ def released(fresh) -> Installation:
 def test_a_fresh_installation_runs_the_chain_once_in_order(fresh):
     assert fresh.settle() == ["base"]
     fresh.materialise(*CONFIG)
-    assert fresh.settle() == ["dataset", "adapter", "evaluation", "release"]
+    assert fresh.settle() == FROM_LESSONS
 
 
 def test_switching_automation_on_over_a_finished_installation_runs_nothing(fresh):
@@ -159,7 +161,7 @@ def test_reading_the_same_content_again_runs_nothing(released, name):
 
 def test_a_new_mapping_leads_to_a_new_dataset_adapter_evaluation_and_release(released):
     released.edit("config/detectors", "B")
-    assert released.settle() == ["dataset", "adapter", "evaluation", "release"]
+    assert released.settle() == FROM_LESSONS
 
 
 def test_going_back_to_an_earlier_catalogue_retrains_too(released):
@@ -167,7 +169,7 @@ def test_going_back_to_an_earlier_catalogue_retrains_too(released):
     released.edit("config/detectors", "B")
     released.settle()
     released.edit("config/detectors", "A")
-    assert released.settle() == ["dataset", "adapter", "evaluation", "release"]
+    assert released.settle() == FROM_LESSONS
     assert released.versions == before
 
 
@@ -176,7 +178,20 @@ def test_an_edit_that_changes_no_training_row_is_evaluated_and_released_without_
     released.materialise("training/dataset")
     released.settle()
     released.edit("config/detectors", "B")
-    assert released.settle() == ["dataset", "evaluation", "release"]
+    assert released.settle() == ["dataset", "retriever", "evaluation", "release"]
+
+
+def test_a_new_lexicon_leads_to_a_new_retriever_evaluation_and_release(released):
+    released.edit("config/lexicon", "B")
+    assert released.settle() == FROM_LESSONS
+
+
+def test_another_retriever_is_released_only_with_the_evaluation_that_follows_it(released):
+    released.reads["training/dataset"] = ()
+    released.materialise("training/dataset")
+    released.settle()
+    released.edit("config/lexicon", "B")
+    assert released.settle() == ["dataset", "retriever", "evaluation", "release"]
 
 
 def test_a_framework_edit_reaches_the_release_without_training(released):
@@ -196,9 +211,10 @@ def test_an_evaluation_that_comes_out_the_same_promotes_nothing(released):
     ("blocked", "ran"),
     [
         ("config/detectors", []),
-        ("training/dataset", ["dataset"]),
-        ("training/lora_adapter", ["dataset", "adapter"]),
-        ("evaluation/golden_set_evaluation", ["dataset", "adapter", "evaluation"]),
+        ("training/dataset", ["dataset", "retriever"]),
+        ("training/lora_adapter", ["dataset", "retriever", "adapter"]),
+        ("training/retriever", ["dataset", "retriever", "adapter"]),
+        ("evaluation/golden_set_evaluation", ["dataset", "retriever", "adapter", "evaluation"]),
     ],
 )
 def test_a_failed_blocking_check_stops_everything_after_it(released, blocked, ran):
@@ -213,20 +229,20 @@ def test_once_the_check_passes_the_change_that_waited_goes_through(released):
     released.settle()
     released.blocked.clear()
     released.materialise("config/detectors")
-    assert released.settle() == ["dataset", "adapter", "evaluation", "release"]
+    assert released.settle() == FROM_LESSONS
 
 
 def test_a_failed_training_is_tried_once_more_and_nothing_after_it_runs(released):
     released.broken.add("training/lora_adapter")
     released.edit("config/detectors", "B")
-    assert released.settle() == ["dataset", "adapter", "adapter"]
+    assert released.settle() == ["dataset", "retriever", "adapter", "adapter"]
     assert released.asked_meanwhile == []
 
 
 def test_a_refused_promotion_is_not_tried_again(released):
     released.broken.add("deployment/deployed_model_version")
     released.edit("config/detectors", "B")
-    assert released.settle() == ["dataset", "adapter", "evaluation", "release"]
+    assert released.settle() == FROM_LESSONS
 
 
 def test_after_a_failed_training_the_next_edit_starts_afresh(released):
@@ -235,14 +251,14 @@ def test_after_a_failed_training_the_next_edit_starts_afresh(released):
     released.settle()
     released.mend()
     released.edit("config/detectors", "C")
-    assert released.settle() == ["dataset", "adapter", "evaluation", "release"]
+    assert released.settle() == FROM_LESSONS
 
 
 def test_an_edit_that_arrives_while_its_predecessor_is_under_way_is_not_lost(released):
     released.edit("config/detectors", "B")
-    assert released.tick() == ["dataset"]
+    assert released.tick() == ["dataset", "retriever"]
     released.edit("config/detectors", "C")
-    released.materialise("training/dataset")
+    released.materialise("training/dataset", "training/retriever")
     assert released.settle()[-3:] == ["adapter", "evaluation", "release"]
     expected = dict(released.versions)
     released.materialise(*CONFIG, *CHAIN.values())

@@ -3,6 +3,7 @@
 import pytest
 
 from mapper_assets.catalogue import Group, content_sha256, files_sha256, problems
+from mapper_domain.errors import CatalogError
 
 
 @pytest.fixture
@@ -69,3 +70,22 @@ def test_every_problem_is_told_to_the_group_whose_file_it_is_in(sources, detecto
     assert [problem.value for problem in problems(sources, Group.DETECTORS)] == ["HARM.Nothing", "PII.Nothing"]
     assert problems(sources, Group.TAXONOMY) == ()
     assert problems(sources, Group.FRAMEWORKS) == ()
+
+
+def test_the_lexicon_is_a_group_of_its_own_although_it_lies_within_the_taxonomy(sources):
+    lexicon = set(Group.LEXICON.files(sources))
+    assert {path.name for path in lexicon} == {"contact.yaml", "veil-scan.yaml"}
+    assert not lexicon & set(Group.TAXONOMY.files(sources))
+
+
+def test_problems_of_the_lexicon_are_told_to_the_lexicon(sources):
+    file = sources / "taxonomy" / "lexicon" / "contact.yaml"
+    file.write_text(file.read_text().replace("PII.Contact.Email", "PII.Contact.Emial"))
+    assert [problem.value for problem in problems(sources, Group.LEXICON)] == ["PII.Contact.Emial"]
+    assert problems(sources, Group.TAXONOMY) == ()
+
+
+def test_a_lexicon_cannot_be_judged_against_a_broken_catalogue(sources, detector):
+    detector.write_text(detector.read_text() + "  a: HARM.Nothing\n")
+    with pytest.raises(CatalogError, match=r"HARM\.Nothing"):
+        problems(sources, Group.LEXICON)

@@ -14,17 +14,21 @@ REPOSITORY = Path(__file__).parents[2]
 KEYS = {
     "config/taxonomy",
     "config/detectors",
+    "config/lexicon",
     "config/frameworks",
     "config/golden_set",
     "training/dataset",
     "training/base_model",
     "training/lora_adapter",
+    "training/retriever",
     "evaluation/golden_set_evaluation",
+    "evaluation/rival_scores",
     "deployment/deployed_model_version",
     "serving/canonical_events",
     "serving/event_manifest",
     "reports/framework_coverage",
     "reports/compliance_report",
+    "reports/proposed_mappings",
 }
 PARTITIONED = {"serving/event_manifest", "reports/framework_coverage", "reports/compliance_report"}
 HEAVY = (
@@ -104,7 +108,8 @@ def test_every_asset_is_owned_grouped_by_its_prefix_and_described(specs):
 
 def test_nothing_partitioned_runs_by_condition_and_everything_made_from_data_does(specs):
     automatic = {name for name, spec in specs.items() if spec.automation_condition}
-    assert automatic == {name for name in KEYS if name.split("/")[0] in ("training", "evaluation", "deployment")}
+    made = {name for name in KEYS if name.split("/")[0] in ("training", "evaluation", "deployment")}
+    assert automatic == made - {"evaluation/rival_scores"}
     assert {name for name, spec in specs.items() if spec.partitions_def} == PARTITIONED
 
 
@@ -118,7 +123,21 @@ def test_sensors_and_schedules_start_as_the_setting_says(automation, status):
 def test_training_and_evaluation_share_a_pool_so_that_they_do_not_fight_for_the_machine(defs):
     graph = defs.resolve_asset_graph()
     pooled = {key.to_user_string() for key in graph.materializable_asset_keys if graph.get(key).pools}
-    assert pooled == {"training/base_model", "training/lora_adapter", "evaluation/golden_set_evaluation"}
+    assert pooled == {
+        "training/base_model",
+        "training/lora_adapter",
+        "training/retriever",
+        "evaluation/golden_set_evaluation",
+        "evaluation/rival_scores",
+        "reports/proposed_mappings",
+    }
+
+
+def test_the_long_comparison_with_rivals_runs_when_asked_and_holds_up_no_retrain(defs):
+    graph = defs.resolve_asset_graph()
+    rivals = dg.AssetKey(["evaluation", "rival_scores"])
+    assert graph.get(rivals).automation_condition is None
+    assert rivals not in defs.resolve_job_def("retrain_job").asset_layer.selected_asset_keys
 
 
 def test_loading_the_code_location_imports_no_heavy_library():

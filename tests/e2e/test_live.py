@@ -22,6 +22,7 @@ from mapper_assets.training.golden import read
 from mapper_assets.training.splits import plan
 from mapper_domain.catalog import load
 from mapper_domain.layout import Layout
+from mapper_domain.lexicon import load as load_lexicon
 from mapper_domain.release import POINTER, read_pointer, verify
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -100,7 +101,8 @@ def released(live: Installation) -> Installation:
 
 def rows(root: Path) -> tuple[dataset.Example, ...]:
     catalog = load(root)
-    return dataset.build(catalog, plan(catalog), read(root / "tests" / "golden"))
+    lexicon = load_lexicon(root, catalog.taxonomy, catalog.detectors)
+    return dataset.build(catalog, lexicon, plan(catalog), read(root / "tests" / "golden"), profile="tiny")
 
 
 def test_a_fresh_installation_comes_to_a_verified_release_by_itself(released):

@@ -4,7 +4,7 @@ import dagster as dg
 import pytest
 
 from mapper_assets.assets.deployment import DEPLOYED_MODEL_VERSION
-from mapper_assets.assets.evaluation import GOLDEN_SET_EVALUATION
+from mapper_assets.assets.evaluation import GOLDEN_SET_EVALUATION, RETRIEVER_SHA256
 from mapper_assets.build import build_defs
 from mapper_assets.checks.deployment import pointer_matches_log, release_verifies
 from mapper_assets.deployment.pointer import promotions
@@ -23,11 +23,11 @@ def instance():
 
 
 @pytest.fixture
-def evaluate(evaluated, instance):
-    """An evaluation is written and recorded, whatever its checks said."""
+def evaluate(evaluated, retrieved, instance):
+    """An evaluation and the retriever beside it are written and recorded, whatever its checks said."""
 
     def record(**values) -> None:
-        metadata = {SHA256: evaluated(**values)}
+        metadata = {SHA256: evaluated(**values), RETRIEVER_SHA256: retrieved()}
         instance.report_runless_asset_event(dg.AssetMaterialization(GOLDEN_SET_EVALUATION, metadata=metadata))
 
     return record

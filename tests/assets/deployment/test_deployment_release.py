@@ -5,6 +5,7 @@ import pytest
 from mapper_assets.deployment.pointer import promotions
 from mapper_assets.deployment.release import assemble, named, promote
 from mapper_assets.gates import Gates
+from mapper_assets.training.train_retriever import RetrieverError
 from mapper_domain.catalog import load
 from mapper_domain.errors import GatesFailed, ReleaseCorrupt, ReleaseMismatch, ReleaseMissing
 from mapper_domain.layout import Layout
@@ -12,9 +13,9 @@ from mapper_domain.release import read_pointer, verify
 
 
 @pytest.fixture
-def made(layout, sources, evaluated):
+def made(layout, sources, evaluated, retrieved):
     """Assembles a release of an adapter with these weights."""
-    return lambda **values: assemble(layout, sources, evaluated(**values), Gates())
+    return lambda **values: assemble(layout, sources, evaluated(**values), retrieved(), Gates())
 
 
 def serve(layout, release, **values):
@@ -26,19 +27,16 @@ def serving(layout: Layout) -> str | None:
     return pointer.release if pointer else None
 
 
-def test_a_release_holds_adapter_catalogue_answers_and_scores_and_verifies(layout, sources, made):
+def test_a_release_holds_both_voices_catalogue_answers_and_scores_and_verifies(layout, sources, made):
     folder = layout.releases / made()
     manifest = verify(folder)
-    assert {name.split("/")[0] for name in manifest.files} == {"adapter", "catalog", "answers.jsonl", "scores.json"}
+    tops = {"adapter", "retriever", "catalog", "answers.jsonl", "scores.json"}
+    assert {name.split("/")[0] for name in manifest.files} == tops
+    assert manifest.files["retriever/retriever.safetensors"] == manifest.retriever_sha256
+    assert manifest.libraries["scikit-learn"] == "1.9.0"
     assert load(folder / "catalog").sha256 == load(sources).sha256 == manifest.catalog_sha256
     assert manifest.adapter_rank == 16
-    assert manifest.gates == {
-        "schema_valid_rate": True,
-        "f1": True,
-        "ece": True,
-        "golden_cases_per_detector": True,
-        "category_coverage": True,
-    }
+    assert manifest.gates == dict.fromkeys(Gates.model_fields, True)
 
 
 def test_the_same_content_is_the_same_release_and_leaves_nothing_behind(layout, made):
@@ -53,34 +51,67 @@ def test_files_of_a_release_are_read_only(layout, made):
     assert {path.stat().st_mode & 0o777 for path in folder.rglob("*") if path.is_file()} == {0o444}
 
 
-def test_a_catalogue_that_was_edited_after_the_evaluation_is_not_released(layout, sources, evaluated):
-    evaluation = evaluated()
+def test_a_catalogue_that_was_edited_after_the_evaluation_is_not_released(layout, sources, evaluated, retrieved):
+    evaluation, retriever = evaluated(), retrieved()
     with (sources / "detectors" / "deberta-toxicity.yaml").open("a") as file:
         file.write("  very_rude: HARM.SPEECH.Toxicity\n")
     assert load(sources).detector("deberta-toxicity").find("very_rude")
     with pytest.raises(ReleaseMismatch, match="no longer the one that was evaluated"):
-        assemble(layout, sources, evaluation, Gates())
+        assemble(layout, sources, evaluation, retriever, Gates())
     assert list(layout.releases.iterdir()) == []
 
 
-def test_a_comment_added_after_the_evaluation_does_not_matter(layout, sources, evaluated):
-    evaluation = evaluated()
+def test_a_comment_added_after_the_evaluation_does_not_matter(layout, sources, evaluated, retrieved):
+    evaluation, retriever = evaluated(), retrieved()
     with (sources / "taxonomy" / "taxonomy.yaml").open("a") as file:
         file.write("# reviewed\n")
-    verify(layout.releases / assemble(layout, sources, evaluation, Gates()))
+    verify(layout.releases / assemble(layout, sources, evaluation, retriever, Gates()))
 
 
-def test_altered_weights_are_not_released(layout, sources, evaluated):
-    evaluation = evaluated()
+def test_altered_weights_are_not_released(layout, sources, evaluated, retrieved):
+    evaluation, retriever = evaluated(), retrieved()
     (weights,) = layout.root.glob("adapters/*/adapter_model.safetensors")
     weights.write_bytes(b"other")
     with pytest.raises(ReleaseCorrupt, match="not what was evaluated"):
-        assemble(layout, sources, evaluation, Gates())
+        assemble(layout, sources, evaluation, retriever, Gates())
 
 
-def test_an_evaluation_that_is_gone_is_named_with_its_remedy(layout, sources):
+def test_a_release_carries_no_lexicon_because_nothing_reads_it_at_run_time(layout, sources, made):
+    assert (sources / "taxonomy" / "lexicon").is_dir()
+    assert not list((layout.releases / made()).rglob("*lexicon*"))
+
+
+def test_a_retriever_of_another_catalogue_is_not_released(layout, sources, evaluated, retrieved):
+    with pytest.raises(ReleaseMismatch, match="materialise training/retriever"):
+        assemble(layout, sources, evaluated(), retrieved(catalog_sha256="0" * 64), Gates())
+    assert list(layout.releases.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("damage", "error"),
+    [
+        (lambda folder: (folder / "retriever.safetensors").write_bytes(b"other"), ReleaseCorrupt),
+        (lambda folder: (folder / "retriever.safetensors").unlink(), ReleaseMissing),
+        (lambda folder: (folder / "retriever.json").unlink(), RetrieverError),
+    ],
+    ids=["altered weights", "no weights", "no record"],
+)
+def test_a_damaged_retriever_is_not_released(layout, sources, evaluated, retrieved, damage, error):
+    evaluation, retriever = evaluated(), retrieved()
+    damage(layout.retriever(retriever))
+    with pytest.raises(error, match="materialise"):
+        assemble(layout, sources, evaluation, retriever, Gates())
+
+
+def test_another_retriever_makes_another_release(layout, sources, evaluated, retrieved):
+    evaluation = evaluated()
+    first = assemble(layout, sources, evaluation, retrieved(), Gates())
+    assert assemble(layout, sources, evaluation, retrieved(weights=b"other"), Gates()) != first
+
+
+def test_an_evaluation_that_is_gone_is_named_with_its_remedy(layout, sources, retrieved):
     with pytest.raises(ReleaseMissing, match="materialise evaluation/golden_set_evaluation"):
-        assemble(layout, sources, "f" * 64, Gates())
+        assemble(layout, sources, "f" * 64, retrieved(), Gates())
 
 
 def test_promoting_makes_it_serve_and_says_who_and_why(layout, made):

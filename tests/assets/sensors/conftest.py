@@ -6,6 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from small_lexicon import write_lexicon
 
 from mapper_assets.assets import config
 from mapper_assets.checks.config import CHECKS
@@ -24,7 +25,8 @@ def instance():
 def root(tmp_path) -> Path:
     """Real taxonomy and frameworks, one detector and its golden cases; a test may edit them."""
     for folder in ("taxonomy", "frameworks"):
-        shutil.copytree(REPOSITORY / folder, tmp_path / folder)
+        shutil.copytree(REPOSITORY / folder, tmp_path / folder, ignore=shutil.ignore_patterns("lexicon"))
+    write_lexicon(tmp_path)
     for folder, file in (("detectors", "deberta-toxicity.yaml"), ("tests/golden", "deberta-toxicity.jsonl")):
         (tmp_path / folder).mkdir(parents=True)
         shutil.copy2(REPOSITORY / folder / file, tmp_path / folder)
@@ -36,7 +38,7 @@ def run_config(instance, root):
     """Runs config assets with their checks as a requested run would, tags included; returns whether it succeeded."""
 
     def run(keys, tags: Mapping[str, str] | None = None) -> bool:
-        assets = [config.taxonomy, config.detectors, config.frameworks, config.golden_set]
+        assets = [config.taxonomy, config.detectors, config.lexicon, config.frameworks, config.golden_set]
         result = dg.materialize(
             [*assets, *CHECKS],
             selection=dg.AssetSelection.assets(*keys),

@@ -10,7 +10,7 @@ from mapper_assets.resources import Sources
 from mapper_assets.sensors.catalogue_files import catalogue_files
 
 SENSOR = {"dagster/sensor_name": "catalogue_files"}
-DETECTORS = key_of(Group.DETECTORS)
+DETECTORS, LEXICON = key_of(Group.DETECTORS), key_of(Group.LEXICON)
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def append(path, text):
 
 
 def test_a_fresh_installation_reads_every_group_once_in_one_run(follow):
-    assert follow() == ["detectors", "frameworks", "golden_set", "taxonomy"]
+    assert follow() == ["detectors", "frameworks", "golden_set", "lexicon", "taxonomy"]
     assert follow() == []
 
 
@@ -63,6 +63,27 @@ def test_only_the_edited_group_is_read_again(follow, detector):
     append(detector, "  very_rude: HARM.SPEECH.Toxicity\n")
     assert follow() == ["detectors"]
     assert follow() == []
+
+
+def test_an_edit_of_the_lexicon_is_the_lexicon_s_alone(follow, root, instance):
+    follow()
+    file = root / "taxonomy" / "lexicon" / "contact.yaml"
+    before = recorded(instance, LEXICON)
+    append(file, "# reviewed by two people\n")
+    assert follow() == ["lexicon"]
+    assert recorded(instance, LEXICON)[SHA256] == before[SHA256]
+    append(file, "      - letterbox online\n")
+    assert follow() == ["lexicon"]
+    assert recorded(instance, LEXICON)[SHA256] != before[SHA256]
+
+
+def test_a_lexicon_that_contradicts_itself_fails_its_check(follow, root, instance):
+    follow()
+    append(
+        root / "taxonomy" / "lexicon" / "contact.yaml", "  - {label: PII.Contact.Phone, forms: [postbox on the net]}\n"
+    )
+    assert follow() == ["lexicon"]
+    assert instance.get_runs(limit=1)[0].is_failure
 
 
 def test_an_edit_and_its_revert_are_both_followed(follow, detector, instance):

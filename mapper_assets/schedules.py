@@ -1,10 +1,11 @@
-"""The daily inventory: that nothing failed does not mean that everything was reported."""
+"""What runs once a day: the inventory, because no failure does not mean that all was reported, and proposals."""
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 
 import dagster as dg
 
+from mapper_assets.assets.proposals import PROPOSED_MAPPINGS
 from mapper_assets.assets.reports import COMPLIANCE_REPORT
 from mapper_assets.assets.serving import ARRIVALS, EVENT_MANIFEST
 from mapper_assets.partitions import TenantDay
@@ -54,6 +55,21 @@ def inventory(*, start: date, running: bool) -> dg.ScheduleDefinition:
         name="daily_inventory",
         job=inventory_job,
         cron_schedule="0 2 * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED,
+    )
+
+
+def daily_proposals(*, running: bool) -> dg.ScheduleDefinition:
+    """Proposes mappings for what came in events, at 03:00 UTC.
+
+    Args:
+        running: whether the schedule starts switched on.
+    """
+    return dg.ScheduleDefinition(
+        name="daily_proposals",
+        target=dg.AssetSelection.assets(PROPOSED_MAPPINGS),
+        cron_schedule="0 3 * * *",
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED,
     )

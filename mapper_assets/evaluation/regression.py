@@ -21,10 +21,11 @@ class LogisticRegression:
 
     Args:
         strength: inverse of the penalty's weight, scikit-learn's `C`.
-        iterations: of L-BFGS at most.
+        iterations: of L-BFGS at most. With 60 the strongest rival lost three points on the shipped fold, and one and
+            two threads differed in 2 % of its first choices; with 150 they differ in 0.3 %.
     """
 
-    def __init__(self, *, strength: float = 20.0, iterations: int = 60) -> None:
+    def __init__(self, *, strength: float = 20.0, iterations: int = 150) -> None:
         self._strength, self._iterations = strength, iterations
         self.classes: tuple[str, ...] = ()
         self._sparse = self._dense = np.zeros((0, 0), dtype=np.float32)

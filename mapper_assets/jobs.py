@@ -3,6 +3,7 @@
 import dagster as dg
 
 from mapper_assets.assets.deployment import DEPLOYED_MODEL_VERSION, Promote
+from mapper_assets.assets.evaluation import RIVAL_SCORES
 from mapper_assets.assets.serving import EVENT_MANIFEST
 from mapper_assets.deployment.release import PREVIOUS
 
@@ -15,7 +16,8 @@ def _promotion(**values: object) -> dict[str, object]:
 
 retrain_job = dg.define_asset_job(
     "retrain_job",
-    selection=dg.AssetSelection.groups("config", "training", "evaluation", "deployment"),
+    selection=dg.AssetSelection.groups("config", "training", "evaluation", "deployment")
+    - dg.AssetSelection.assets(RIVAL_SCORES),
     description="From catalogue to release in one run, so that every blocking check stops what comes after it.",
 )
 

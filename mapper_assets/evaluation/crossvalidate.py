@@ -154,12 +154,15 @@ def run(parameters: CrossValidate, report: Report) -> str:
     layout, catalog = Layout(parameters.artifacts), load(parameters.root)
     lexicon = read_lexicon(parameters.root, catalog.taxonomy, catalog.detectors)
     threads = parameters.threads or os.cpu_count() or 1
+    encoder = Remembering(SentenceEncoder.installed())
     scores, files = cross_validate(
         catalog,
         lexicon,
         folds_of(catalog),
-        fit=lambda lessons, labels: fit(lessons, labels, seed=parameters.seed, threads=threads, log=report.log),
-        encoder=Remembering(SentenceEncoder.installed()),
+        fit=lambda lessons, labels: fit(
+            lessons, labels, seed=parameters.seed, threads=threads, log=report.log, encoder=encoder
+        ),
+        encoder=encoder,
         settings=BOTH if parameters.settings == "both" else STRICT,
         adapters=kept(layout, catalog, lexicon),
         seed=parameters.seed,

@@ -24,7 +24,7 @@ from mapper_assets.evaluation.folds.summary import summary as folds_summary
 from mapper_assets.evaluation.nonsense import SHARE, everyday, held, invent, refusals
 from mapper_assets.evaluation.page import html, markdown
 from mapper_assets.evaluation.predict import candidates, examine, held_out, mapper_answers, outcomes
-from mapper_assets.evaluation.rivals import Rival, examples, train
+from mapper_assets.evaluation.rivals import Remembering, Rival, examples, train
 from mapper_assets.evaluation.sampling import BUDGETS, draw
 from mapper_assets.evaluation.scores import ANSWERS, PAGE, PREDICTIONS, SUMMARY, Inputs, Scores
 from mapper_assets.evaluation.summary import summary
@@ -178,8 +178,9 @@ def run(parameters: Evaluate, report: Report) -> str:
     adapter = LabelScorer.load(layout.base_model(record.base_model.name), folder, labels, threads=threads)
     learnt = dataset.lessons_of(catalog, lexicon, plan, exam.cases, seed=parameters.seed)
     report.log(f"Fitting a retriever and the rivals on {len(learnt)} lessons without what is held out.")
-    retriever = fit(learnt, labels, seed=parameters.seed, threads=threads, log=report.log)
-    rivals = train(examples(learnt), SentenceEncoder.installed())
+    encoder = Remembering(SentenceEncoder.installed())
+    retriever = fit(learnt, labels, seed=parameters.seed, threads=threads, log=report.log, encoder=encoder)
+    rivals = train(examples(learnt), encoder)
     crossed = find(layout, catalog, lexicon)
     inputs = Inputs(
         adapter_sha256=parameters.adapter,

@@ -12,9 +12,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mapper_assets.evaluation.regression import Features, LogisticRegression
 from mapper_assets.evaluation.scores import RIVALS
 from mapper_assets.training.lessons import Lesson
+from mapper_assets.training.regression import Features, LogisticRegression
 from mapper_assets.training.splits import share
 from mapper_domain.question import Question
 from mapper_domain.taxonomy import UNKNOWN

@@ -6,6 +6,7 @@ released is then fitted on everything, as is usual.
 """
 
 import os
+import random
 import shutil
 import tempfile
 import time
@@ -19,19 +20,32 @@ from pydantic import ValidationError
 from mapper_assets.training.lessons import Lesson, Source, by_label, by_source, lessons
 from mapper_assets.training.session import Report, session
 from mapper_assets.training.splits import DEFAULT_SEED
+from mapper_assets.training.wrapping import wrapped
 from mapper_domain.catalog import content_hash, load
 from mapper_domain.errors import MapperError
 from mapper_domain.layout import Layout
 from mapper_domain.lexicon import load as load_lexicon
+from mapper_domain.question import Question
 from mapper_domain.release import sha256_file
 from mapper_domain.value import Value
 
 if TYPE_CHECKING:
+    from mapper_model.features import Encoder
     from mapper_model.retriever import Retriever
 
 RECORD = "retriever.json"
 RECIPE = "1"
 """To be raised whenever `fit` makes other weights of the same lessons, so that none is used again."""
+
+STRENGTH, ITERATIONS = 20.0, 150
+"""Inverse weight of the penalty, and most iterations, of the classifier."""
+
+CROSSED_SHARE = 0.2
+"""Part of the names with endings that is learnt: they are many, and much alike."""
+
+WRAPPED: frozenset[Source] = frozenset({"mapping", "taxonomy", "form", "described", "invented", "synthetic"})
+WRAPPED_SHARE = 0.4
+"""Part of the label strings from these sources that is learnt in a wrapper, too."""
 
 LIBRARIES = ("numpy", "scikit-learn", "torch", "transformers", "tokenizers")
 
@@ -99,10 +113,58 @@ class Fit(Protocol):
 
 
 def fit(
-    lessons: Sequence[Lesson], labels: Sequence[str], *, seed: int, threads: int, log: Callable[[str], None]
+    lessons: Sequence[Lesson],
+    labels: Sequence[str],
+    *,
+    seed: int,
+    threads: int,
+    log: Callable[[str], None],
+    encoder: "Encoder | None" = None,
 ) -> "Retriever":
-    """A retriever over all the labels."""
-    raise NotImplementedError
+    """A retriever over all the labels.
+
+    Args:
+        lessons: what to learn from; a label without any lesson is only ever improbable.
+        seed: decides which names with endings are learnt, and which texts are repeated in a wrapper.
+        threads: compute threads of this whole process.
+        encoder: the installed sentence encoder by default.
+    """
+    import torch
+
+    from mapper_assets.training.regression import LogisticRegression
+    from mapper_model.encoder import SentenceEncoder
+    from mapper_model.features import Reader
+    from mapper_model.retriever import Retriever
+
+    torch.set_num_threads(threads)
+    rows = examples(lessons, seed)
+    questions, answers = [question for question, _ in rows], [answer for _, answer in rows]
+    reader = Reader.learn(questions, encoder or SentenceEncoder.installed())
+    log(f"Reading {len(rows)} examples of {len(lessons)} lessons: {len(reader.ngrams)} n-grams, and their embeddings.")
+    features = reader.read(questions)
+    log("Fitting the classifier.")
+    learnt = LogisticRegression(strength=STRENGTH, iterations=ITERATIONS).fit(features, answers)
+    return Retriever(labels, reader, **learnt.weights(labels))
+
+
+def examples(lessons: Sequence[Lesson], seed: int) -> list[tuple[Question, str]]:
+    """Questions with the label to give, distinct and sorted: the lessons, some of them in a wrapper as well."""
+    found: set[tuple[str, str, str, str]] = set()
+    for lesson in lessons:
+        chance = random.Random(f"{seed}:{lesson.source}:{lesson.text}:{lesson.detector}")  # noqa: S311  (no secret)
+        if lesson.source == "crossed" and chance.random() >= CROSSED_SHARE:
+            continue
+        if lesson.source == "description":
+            found.add(("", "", lesson.text, lesson.target))
+            continue
+        found.add((lesson.detector, lesson.text, lesson.description, lesson.target))
+        if lesson.source in WRAPPED and chance.random() < WRAPPED_SHARE:
+            text = wrapped(lesson.text, lesson.target, chance)
+            found.add((lesson.detector, text, lesson.description, lesson.target))
+    return [
+        (Question(detector=detector, label=text, description=description), target)
+        for detector, text, description, target in sorted(found)
+    ]
 
 
 def train(parameters: TrainRetriever, report: Report, *, fit: Fit) -> Fitted:

@@ -4,7 +4,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression as Reference
 
-from mapper_assets.evaluation.regression import Features, LogisticRegression
+from mapper_assets.training.regression import Features, LogisticRegression
 
 
 @pytest.fixture(scope="module")

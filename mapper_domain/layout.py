@@ -30,6 +30,11 @@ class Layout:
         """A retriever folder, named by the SHA-256 of its safetensors weights."""
         return self.root / "retrievers" / sha256
 
+    @property
+    def embeddings(self) -> Path:
+        """Sentence embeddings computed so far, by text; may be deleted at any time."""
+        return self.root / "embeddings" / "sentences.safetensors"
+
     def evaluation(self, sha256: str) -> Path:
         """A folder with `scores.json`, `predictions.jsonl`, `answers.jsonl` and figures, named by its content."""
         return self.root / "evaluations" / sha256

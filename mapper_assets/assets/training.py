@@ -66,7 +66,12 @@ def retriever(
     """The retriever, fitted on every lesson there is and named by the SHA-256 of its weights."""
     from mapper_assets.training.train_retriever import Fitted
 
-    extras: dict[str, JsonValue] = {"root": sources.root, "artifacts": artifacts.root, "seed": recipe.seed}
+    extras: dict[str, JsonValue] = {
+        "root": sources.root,
+        "artifacts": artifacts.root,
+        "profile": recipe.profile,
+        "seed": recipe.seed,
+    }
     made = Fitted.model_validate(scripts.run(context, "mapper_assets.training.train_retriever", extras))
     return dg.MaterializeResult(
         data_version=dg.DataVersion(made.retriever_sha256), metadata=retriever_metadata(made, artifacts.layout)

@@ -20,16 +20,17 @@ from mapper_assets.evaluation.folds.store import lexicon_sha256, packed, write
 from mapper_assets.evaluation.folds.summary import WAY_NAMES, summary
 from mapper_assets.evaluation.nonsense import invent
 from mapper_assets.evaluation.page import html, markdown
-from mapper_assets.evaluation.rivals import Encoder, Remembering
 from mapper_assets.evaluation.scores import PAGE, SUMMARY
 from mapper_assets.evaluation.trust import firings, reliability
 from mapper_assets.training import splits
+from mapper_assets.training.embeddings import Remembering
 from mapper_assets.training.session import Report, session
 from mapper_domain.catalog import Catalog, load
 from mapper_domain.layout import Layout
 from mapper_domain.lexicon import Lexicon
 from mapper_domain.lexicon import load as read_lexicon
 from mapper_domain.value import Value
+from mapper_model.features import Encoder
 
 STRICT: tuple[Setting, ...] = ("strict",)
 BOTH: tuple[Setting, ...] = ("strict", "shipped")
@@ -154,7 +155,7 @@ def run(parameters: CrossValidate, report: Report) -> str:
     layout, catalog = Layout(parameters.artifacts), load(parameters.root)
     lexicon = read_lexicon(parameters.root, catalog.taxonomy, catalog.detectors)
     threads = parameters.threads or os.cpu_count() or 1
-    encoder = Remembering(SentenceEncoder.installed())
+    encoder = Remembering(SentenceEncoder.installed(), layout.embeddings)
     scores, files = cross_validate(
         catalog,
         lexicon,

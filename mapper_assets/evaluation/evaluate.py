@@ -24,14 +24,16 @@ from mapper_assets.evaluation.folds.summary import summary as folds_summary
 from mapper_assets.evaluation.nonsense import SHARE, everyday, held, invent, refusals
 from mapper_assets.evaluation.page import html, markdown
 from mapper_assets.evaluation.predict import candidates, examine, held_out, mapper_answers, outcomes
-from mapper_assets.evaluation.rivals import Remembering, Rival, examples, train
+from mapper_assets.evaluation.rivals import Rival, examples, train
 from mapper_assets.evaluation.sampling import BUDGETS, draw
 from mapper_assets.evaluation.scores import ANSWERS, PAGE, PREDICTIONS, SUMMARY, Inputs, Scores
 from mapper_assets.evaluation.summary import summary
 from mapper_assets.evaluation.trust import calibrate, firings, reliability, spelling_firings, trust
 from mapper_assets.evaluation.validity import check
 from mapper_assets.evaluation.write import lines, prediction_lines, write
-from mapper_assets.training import dataset, splits
+from mapper_assets.training import dataset, profiles, splits
+from mapper_assets.training.embeddings import Remembering
+from mapper_assets.training.lessons import fewer
 from mapper_assets.training.session import Report, session
 from mapper_assets.training.train_lora import Training, read_record
 from mapper_domain.catalog import load
@@ -176,9 +178,10 @@ def run(parameters: Evaluate, report: Report) -> str:
     threads = parameters.threads or os.cpu_count() or 1
     report.log(f"Loading {record.base_model.name} with adapter {parameters.adapter[:16]}, {threads} threads.")
     adapter = LabelScorer.load(layout.base_model(record.base_model.name), folder, labels, threads=threads)
-    learnt = dataset.lessons_of(catalog, lexicon, plan, exam.cases, seed=parameters.seed)
+    taught = dataset.lessons_of(catalog, lexicon, plan, exam.cases, seed=parameters.seed)
+    learnt = fewer(taught, profiles.BUDGETS[record.budget.name].lessons, parameters.seed)
     report.log(f"Fitting a retriever and the rivals on {len(learnt)} lessons without what is held out.")
-    encoder = Remembering(SentenceEncoder.installed())
+    encoder = Remembering(SentenceEncoder.installed(), layout.embeddings)
     retriever = fit(learnt, labels, seed=parameters.seed, threads=threads, log=report.log, encoder=encoder)
     rivals = train(examples(learnt), encoder)
     crossed = find(layout, catalog, lexicon)

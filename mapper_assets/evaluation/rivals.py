@@ -10,21 +10,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mapper_assets.evaluation.scores import RIVALS
+from mapper_assets.training.embeddings import Remembering
 from mapper_assets.training.lessons import Lesson
 from mapper_assets.training.regression import Features, LogisticRegression
-from mapper_assets.training.splits import share
 from mapper_domain.question import Question
 from mapper_domain.taxonomy import UNKNOWN
 from mapper_domain.text import normalise, words
-
-CROSSED_SHARE = 0.2
-"""Of the lexicon's names with endings, which are half of all lessons and much alike, so many are taught to rivals.
-
-All of them take twice the time and gained the strongest rival nothing on the folds.
-"""
+from mapper_model.features import Encoder
 
 
 class Example(NamedTuple):
@@ -52,27 +46,6 @@ class Rival(Protocol):
 
     def guess(self, questions: Sequence[Question]) -> list[Guess]:
         """One guess a question, in order."""
-
-
-class Encoder(Protocol):
-    """Anything that turns texts into unit vectors (`mapper_model.encoder.SentenceEncoder`)."""
-
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """One row a text."""
-
-
-class Remembering:
-    """An encoder that encodes a text once, however many rivals and folds ask."""
-
-    def __init__(self, encoder: Encoder) -> None:
-        self._encoder = encoder
-        self._vectors: dict[str, NDArray[np.float32]] = {}
-
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """One row a text."""
-        if new := [text for text in dict.fromkeys(texts) if text not in self._vectors]:
-            self._vectors.update(zip(new, self._encoder.encode(new), strict=True))
-        return np.stack([self._vectors[text] for text in texts]) if texts else self._encoder.encode([])
 
 
 class Lookup:
@@ -149,9 +122,8 @@ class Classifier:
 
 
 def examples(lessons: Iterable[Lesson]) -> tuple[Example, ...]:
-    """Lessons as rivals see them: without detector and context, each once, sorted; of the crossed ones a sample."""
-    kept = (x for x in lessons if x.source != "crossed" or share("rivals", x.text) < CROSSED_SHARE)
-    return tuple(sorted({Example(x.text, x.target, x.description) for x in kept}))
+    """Lessons as rivals see them: without detector and context, each once, sorted."""
+    return tuple(sorted({Example(x.text, x.target, x.description) for x in lessons}))
 
 
 def train(examples: Sequence[Example], encoder: Encoder, names: Collection[str] = RIVALS) -> dict[str, Rival]:

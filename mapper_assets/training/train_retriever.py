@@ -11,13 +11,15 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from pydantic import ValidationError
 
-from mapper_assets.training.lessons import Lesson, Source, by_label, by_source, lessons
+from mapper_assets.training.lessons import Lesson, Source, by_label, by_source, fewer, lessons
+from mapper_assets.training.profiles import BUDGETS
 from mapper_assets.training.session import Report, session
 from mapper_assets.training.splits import DEFAULT_SEED
 from mapper_assets.training.wrapping import wrapped
@@ -40,9 +42,6 @@ RECIPE = "1"
 STRENGTH, ITERATIONS = 20.0, 150
 """Inverse weight of the penalty, and most iterations, of the classifier."""
 
-CROSSED_SHARE = 0.2
-"""Part of the names with endings that is learnt: they are many, and much alike."""
-
 WRAPPED: frozenset[Source] = frozenset({"mapping", "taxonomy", "form", "described", "invented", "synthetic"})
 WRAPPED_SHARE = 0.4
 """Part of the label strings from these sources that is learnt in a wrapper, too."""
@@ -60,12 +59,14 @@ class TrainRetriever(Value):
     Attributes:
         root: the catalogue root, with the lexicon below it.
         artifacts: the artefact root.
+        profile: name of the budget that says how many lessons are learnt.
         seed: of invented lessons and of the fit.
         threads: compute threads; 0 for all cores.
     """
 
     root: Path = Path()
     artifacts: Path = Path("artifacts")
+    profile: str = "default"
     seed: int = DEFAULT_SEED
     threads: int = 0
 
@@ -125,7 +126,7 @@ def fit(
 
     Args:
         lessons: what to learn from; a label without any lesson is only ever improbable.
-        seed: decides which names with endings are learnt, and which texts are repeated in a wrapper.
+        seed: decides which texts are repeated in a wrapper.
         threads: compute threads of this whole process.
         encoder: the installed sentence encoder by default.
     """
@@ -147,13 +148,19 @@ def fit(
     return Retriever(labels, reader, **learnt.weights(labels))
 
 
+def remembering(layout: Layout) -> Fit:
+    """`fit` with the sentence embeddings that earlier runs left below the artefacts."""
+    from mapper_assets.training.embeddings import Remembering
+    from mapper_model.encoder import SentenceEncoder
+
+    return partial(fit, encoder=Remembering(SentenceEncoder.installed(), layout.embeddings))
+
+
 def examples(lessons: Sequence[Lesson], seed: int) -> list[tuple[Question, str]]:
     """Questions with the label to give, distinct and sorted: the lessons, some of them in a wrapper as well."""
     found: set[tuple[str, str, str, str]] = set()
     for lesson in lessons:
         chance = random.Random(f"{seed}:{lesson.source}:{lesson.text}:{lesson.detector}")  # noqa: S311  (no secret)
-        if lesson.source == "crossed" and chance.random() >= CROSSED_SHARE:
-            continue
         if lesson.source == "description":
             found.add(("", "", lesson.text, lesson.target))
             continue
@@ -176,7 +183,8 @@ def train(parameters: TrainRetriever, report: Report, *, fit: Fit) -> Fitted:
     """
     layout, catalog = Layout(parameters.artifacts), load(parameters.root)
     lexicon = load_lexicon(parameters.root, catalog.taxonomy, catalog.detectors)
-    learnt = lessons(catalog, lexicon, parameters.seed)
+    everything = lessons(catalog, lexicon, parameters.seed)
+    learnt = fewer(everything, BUDGETS[parameters.profile].lessons, parameters.seed)
     threads = parameters.threads or os.cpu_count() or 1
     wanted = Fitted(
         retriever_sha256="",
@@ -264,7 +272,8 @@ def main(argv: list[str] | None = None) -> None:
     """Entry point, under Dagster Pipes or by hand."""
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     with session(TrainRetriever, argv) as (parameters, report):
-        report.result(train(parameters, report, fit=fit).model_dump(mode="json"))
+        fitted = train(parameters, report, fit=remembering(Layout(parameters.artifacts)))
+        report.result(fitted.model_dump(mode="json"))
 
 
 if __name__ == "__main__":

@@ -5,13 +5,14 @@ from typing import NamedTuple, Protocol
 
 from mapper_assets.evaluation.folds.held import HeldLabel, Setting, Way, held_labels, strings
 from mapper_assets.evaluation.nonsense import Nonsense
-from mapper_assets.evaluation.rivals import Encoder, Guess, examples, train
+from mapper_assets.evaluation.rivals import Guess, examples, train
 from mapper_assets.evaluation.scores import RIVALS
-from mapper_assets.training.lessons import Lesson, lessons
+from mapper_assets.training.lessons import Lesson, fewer, lessons
 from mapper_domain.catalog import Catalog
 from mapper_domain.lexicon import Lexicon
 from mapper_domain.question import Question
 from mapper_domain.voices import LogProbs
+from mapper_model.features import Encoder
 
 ASKED: tuple[Way, ...] = ("label", "described")
 """Ways that need an answer each; a vocabulary at once is made of the answers to its labels."""
@@ -77,9 +78,8 @@ def answer_fold(
         encoder: of the rivals.
     """
     labels = held_labels(catalog, detectors)
-    learnt = lessons(
-        catalog.without(detectors), lexicon, seed, strict=strings(catalog, detectors) if setting == "strict" else ()
-    )
+    hidden = strings(catalog, detectors) if setting == "strict" else ()
+    learnt = fewer(lessons(catalog.without(detectors), lexicon, seed, strict=hidden), None, seed)
     log(f"Fold {fold}, {setting}: {len(learnt)} lessons without {len(detectors)} detectors; {len(labels)} labels.")
     retriever = fit(learnt, [label.name for label in catalog.taxonomy.labels])
     rivals = train(examples(learnt), encoder, RIVALS if setting == "strict" else STRONGEST)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mapper_assets.evaluation.rivals import Example, Guess, Lookup, Remembering, examples, spoken, train
+from mapper_assets.evaluation.rivals import Example, Guess, Lookup, examples, spoken, train
 from mapper_assets.evaluation.scores import RIVALS
+from mapper_assets.training.embeddings import Remembering
 from mapper_assets.training.lessons import Lesson
 from mapper_domain.question import Question
 from mapper_model.encoder import SentenceEncoder
@@ -121,11 +122,3 @@ def test_a_table_learns_no_label_that_only_its_description_explains() -> None:
 
 def test_only_the_rivals_asked_for_are_trained(encoder: SentenceEncoder) -> None:
     assert list(train(EXAMPLES, encoder, ["minilm_regression", "lookup"])) == ["lookup", "minilm_regression"]
-
-
-def test_of_names_with_endings_a_sample_is_taught_and_everything_else_whole() -> None:
-    crossed = [Lesson(text=f"name{i} number", canonical=("PII.A",), source="crossed") for i in range(1000)]
-    forms = [Lesson(text=f"form{i}", canonical=("PII.A",), source="form") for i in range(100)]
-    found = [example.text for example in examples([*crossed, *forms])]
-    assert sum(text.startswith("form") for text in found) == 100
-    assert 150 < sum(text.startswith("name") for text in found) < 250

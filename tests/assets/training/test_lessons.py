@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mapper_assets.training import synthetic
-from mapper_assets.training.lessons import NONSENSE_LESSONS, Lesson, by_label, by_source, lessons
+from mapper_assets.training.lessons import Lesson, Source, by_label, by_source, fewer, lessons
 from mapper_assets.training.splits import DEFAULT_SEED, plan
 from mapper_domain.catalog import Catalog
 from mapper_domain.detectors import Detector, LabelMapping
@@ -185,3 +185,28 @@ def test_no_meaningless_label_is_a_form_or_an_invented_label(catalog: Catalog, s
     meant = {normalise(lesson.text) for lesson in found if lesson.source != "nonsense"}
     meant -= {normalise(lesson.text) for lesson in found if lesson.target == UNKNOWN} | {""}
     assert not meant & {normalise(text) for text in synthetic.unmappable(plan(catalog).seed, NONSENSE_LESSONS)}
+
+
+def numbered(source: Source, count: int) -> list[Lesson]:
+    return [Lesson(text=f"{source} {number}", canonical=("PII.Other",), source=source) for number in range(count)]
+
+
+def test_classifiers_learn_one_name_with_an_ending_in_five_and_everything_else_whole():
+    found = by_source(fewer([*numbered("crossed", 1000), *numbered("form", 100)], None, 7))
+    assert found["form"] == 100
+    assert 150 < found["crossed"] < 250
+
+
+def test_a_small_budget_thins_the_lexicon_evenly_and_never_what_was_reviewed():
+    everything = [*numbered("crossed", 2000), *numbered("form", 400), *numbered("mapping", 50)]
+    found = by_source(fewer(everything, 200, 7))
+    assert found["mapping"] == 50
+    assert found["crossed"] + found["form"] == 200
+    assert 70 < found["form"] < 130
+
+
+def test_the_sample_is_the_same_for_the_same_seed_and_keeps_the_order():
+    everything = numbered("form", 100)
+    found = fewer(everything, 30, 7)
+    assert found == fewer(list(reversed(everything)), 30, 7)[::-1]
+    assert found != fewer(everything, 30, 8)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mapper_assets.training import synthetic
-from mapper_assets.training.lessons import Lesson, Source, by_label, by_source, fewer, lessons
+from mapper_assets.training.lessons import NONSENSE_LESSONS, Lesson, Source, by_label, by_source, fewer, lessons
 from mapper_assets.training.splits import DEFAULT_SEED, plan
 from mapper_domain.catalog import Catalog
 from mapper_domain.detectors import Detector, LabelMapping

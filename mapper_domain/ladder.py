@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import Field
 
 from mapper_domain.events import Probability, Route
+from mapper_domain.reassurance import reassures
 from mapper_domain.rules import AUDITED, Match, RuleHit
 from mapper_domain.taxonomy import MODEL_ERROR, SAFE, UNKNOWN
 from mapper_domain.value import Value
@@ -87,6 +88,7 @@ def decide(
     *,
     trust: Trust,
     threshold: float = DEFAULT_THRESHOLD,
+    said: Sequence[str] = (),
 ) -> Answer:
     """Answer for one finding.
 
@@ -96,6 +98,8 @@ def decide(
             gives them, or None when no model was asked or it failed.
         trust: the release's measured reliabilities.
         threshold: least confidence at which a label is given.
+        said: the native label and its description, where there is one. A model alone may call something safe only
+            if they say so themselves (`reassurance.reassures`).
     """
     best = max(probabilities.items(), key=lambda item: (item[1], item[0])) if probabilities else None
     agreement = None if rule is None or best is None else best[0] == rule.labels[0]
@@ -103,7 +107,7 @@ def decide(
 
     if rule is not None and rule.match in AUDITED:
         return _given(rule.labels, sure, "model" if agreement else "rules", rule.match, agreement)
-    voice = 0.0 if best is None or not _may_say(*best, trust, threshold) else best[1]
+    voice = best[1] if best is not None and _may_say(*best, trust, threshold, said) else 0.0
     if rule is not None and voice and agreement:
         return _given(rule.labels, max(voice, sure), "model", rule.match, agreement)
     if rule is not None and sure >= threshold and sure > voice:
@@ -120,10 +124,11 @@ def decide(
     )
 
 
-def _may_say(label: str, probability: float, trust: Trust, threshold: float) -> bool:
+def _may_say(label: str, probability: float, trust: Trust, threshold: float, said: Sequence[str]) -> bool:
     """Whether a model this sure of a label may name it."""
-    least = max(threshold, trust.safe_threshold) if label == SAFE else threshold
-    return label not in (UNKNOWN, MODEL_ERROR) and probability >= least
+    if label == SAFE:
+        return probability >= max(threshold, trust.safe_threshold) and reassures(*said)
+    return label not in (UNKNOWN, MODEL_ERROR) and probability >= threshold
 
 
 def _guess(rule: RuleHit | None, sure: float, best: tuple[str, float] | None) -> tuple[str, Probability] | None:

@@ -250,7 +250,7 @@ def propose(
     usual = _categories(catalog, kind)
     labels = []
     for term, hit, said, opinion in zip(vocabulary.terms, hits, probabilities, opinions, strict=True):
-        answer = decide(hit, said, trust=trust, threshold=least)
+        answer = decide(hit, said, trust=trust, threshold=least, said=(term.label, term.description))
         candidates = _candidates(said)
         labels.append(
             Suggestion(

@@ -149,7 +149,8 @@ class Mapper:
     ) -> Answer:
         """The ladder's answer to what was heard; remembered if the whole model was, else an earlier one may do."""
         probabilities = fuse(heard.opinion, serving.trust.weights) if heard else None
-        answer = ladder.decide(rule, probabilities, trust=serving.trust, threshold=threshold)
+        words = (question.label, question.description)
+        answer = ladder.decide(rule, probabilities, trust=serving.trust, threshold=threshold, said=words)
         if heard is not None and heard.silence is None:
             if answer.route == "rules" or answer.guess is not None:
                 self._metrics.count("mapper_fallbacks_total", "low-confidence")

@@ -1,4 +1,4 @@
-"""What all tests share: the catalogue, the real small base model and an adapter trained on it for a few steps.
+"""What all tests share: the catalogue, the real small base model, an adapter trained for a few steps, a retriever.
 
 The base model (half a minute) and the adapter (a quarter) are kept under `artifacts/` between runs; their
 folders are checked against their hashes before they are used again.
@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from mapper_assets.training import dataset, golden
+from mapper_assets.training.lessons import lessons
 from mapper_assets.training.prepare_base import DEFAULT_BASE, prepare, read_source
 from mapper_assets.training.profiles import BASES
 from mapper_assets.training.reuse import trained_before
 from mapper_assets.training.session import Lines
 from mapper_assets.training.splits import plan
 from mapper_assets.training.train_lora import TrainLora, train
+from mapper_assets.training.train_retriever import fit
 from mapper_domain import lexicon as lexicons
 from mapper_domain.catalog import Catalog, load
 from mapper_domain.layout import Layout
@@ -59,3 +61,13 @@ def tiny_adapter(base_model: Path, catalog: Catalog, lexicon: Lexicon) -> Path:
     assert source is not None
     made = trained_before(wanted, source.sha256) or train(wanted, Lines())
     return layout.adapter(made.adapter_sha256)
+
+
+@pytest.fixture(scope="session")
+def tiny_retriever(tmp_path_factory: pytest.TempPathFactory, catalog: Catalog, lexicon: Lexicon) -> Path:
+    """Folder of a retriever over all labels that learnt their names and aliases only: real, and far from good."""
+    learnt = [lesson for lesson in lessons(catalog, lexicon, 1) if lesson.source == "taxonomy"]
+    labels = [label.name for label in catalog.taxonomy.labels]
+    folder = tmp_path_factory.mktemp("retriever")
+    fit(learnt, labels, seed=1, threads=1, log=print).save(folder)
+    return folder

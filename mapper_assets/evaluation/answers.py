@@ -25,6 +25,7 @@ def known_answers(catalog: Catalog, opinions: Opinions, trust: Trust) -> tuple[K
                 fuse(opinion, trust.weights) if "adapter" in opinion else None,
                 trust=trust,
                 threshold=DEFAULT_THRESHOLD if detector.threshold is None else detector.threshold,
+                said=(mapping.label,),
             )
             found.append(KnownAnswer(detector=detector.name, field=mapping.field, label=mapping.label, answer=answer))
     return tuple(found)

@@ -86,6 +86,6 @@ def refusals(
     for n in invented:
         trusted = calibration.trust(n.key, rules)
         probabilities = fuse(opinions[n.question.instruction], trusted.weights)
-        answer = decide(mapper.find(n.detector, n.label), probabilities, trust=trusted)
+        answer = decide(mapper.find(n.detector, n.label), probabilities, trust=trusted, said=(n.label,))
         refused += answer.labels == (UNKNOWN,)
     return Refusals(asked=len(invented), refused=refused)

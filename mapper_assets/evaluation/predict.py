@@ -135,7 +135,9 @@ def answer(examined: Examined, opinions: Opinions, calibration: Calibration, rul
         opinion = None
     trusted = calibration.trust(examined.key, rules)
     probabilities = fuse(opinion, trusted.weights) if opinion else None
-    return decide(examined.rule, probabilities, trust=trusted, threshold=examined.threshold)
+    return decide(
+        examined.rule, probabilities, trust=trusted, threshold=examined.threshold, said=(examined.case.label,)
+    )
 
 
 def mapper_answers(

@@ -12,9 +12,6 @@ import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 
-NEVER = -30.0
-"""Intercept of a label without any lesson."""
-
 Features = tuple[sp.csr_matrix | None, NDArray[np.float32] | None]
 """Sparse and dense features of the same rows; either may be missing."""
 
@@ -78,19 +75,6 @@ class LogisticRegression:
                 raw = raw + part @ learnt
         masses = np.exp(raw - raw.max(axis=1, keepdims=True))
         found: NDArray[np.float32] = masses / masses.sum(axis=1, keepdims=True)
-        return found
-
-    def weights(self, labels: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        """Weights `ngrams` and `vectors` and the `intercept` for these labels; one never learnt is never probable."""
-        columns = {name: column for column, name in enumerate(self.classes)}
-        known = [column for column, label in enumerate(labels) if label in columns]
-        chosen = [columns[labels[column]] for column in known]
-        intercept = np.full(len(labels), NEVER, dtype=np.float32)
-        intercept[known] = self._intercept[chosen]
-        found = {"intercept": intercept}
-        for name, learnt in (("ngrams", self._sparse), ("vectors", self._dense)):
-            found[name] = np.zeros((len(learnt), len(labels)), dtype=np.float32)
-            found[name][:, known] = learnt[:, chosen]
         return found
 
 

@@ -39,9 +39,6 @@ RECORD = "retriever.json"
 RECIPE = "1"
 """To be raised whenever `fit` makes other weights of the same lessons, so that none is used again."""
 
-STRENGTH, ITERATIONS = 20.0, 150
-"""Inverse weight of the penalty, and most iterations, of the classifier."""
-
 WRAPPED: frozenset[Source] = frozenset({"mapping", "taxonomy", "form", "described", "invented", "synthetic"})
 WRAPPED_SHARE = 0.4
 """Part of the label strings from these sources that is learnt in a wrapper, too."""
@@ -126,13 +123,13 @@ def fit(
 
     Args:
         lessons: what to learn from; a label without any lesson is only ever improbable.
-        seed: decides which texts are repeated in a wrapper.
+        seed: decides which texts are repeated in a wrapper, and in which order examples are seen.
         threads: compute threads of this whole process.
         encoder: the installed sentence encoder by default.
     """
     import torch
 
-    from mapper_assets.training.regression import LogisticRegression
+    from mapper_assets.training.classifier import learn
     from mapper_model.encoder import SentenceEncoder
     from mapper_model.features import Reader
     from mapper_model.retriever import Retriever
@@ -144,8 +141,7 @@ def fit(
     log(f"Reading {len(rows)} examples of {len(lessons)} lessons: {len(reader.ngrams)} n-grams, and their embeddings.")
     features = reader.read(questions)
     log("Fitting the classifier.")
-    learnt = LogisticRegression(strength=STRENGTH, iterations=ITERATIONS).fit(features, answers)
-    return Retriever(labels, reader, **learnt.weights(labels))
+    return Retriever(labels, reader, **learn(features, answers, labels, seed=seed))
 
 
 def remembering(layout: Layout) -> Fit:

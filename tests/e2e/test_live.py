@@ -30,6 +30,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 REPOSITORY = Path(__file__).parents[2]
 CHAIN = (
     "training/dataset",
+    "training/retriever",
     "training/lora_adapter",
     "evaluation/golden_set_evaluation",
     "deployment/deployed_model_version",
@@ -37,6 +38,7 @@ CHAIN = (
 EVERYTHING = (
     "config/taxonomy",
     "config/detectors",
+    "config/lexicon",
     "config/frameworks",
     "config/golden_set",
     "training/base_model",

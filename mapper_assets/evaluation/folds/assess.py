@@ -176,7 +176,9 @@ def _told(
     for label, opinion, probabilities in zip(labels, opinions, said, strict=True):
         rule = rules.find(label.detector, label.label, label.field)
         alone = {voice: fuse({voice: opinion[voice]}, trusted.weights) for voice in opinion}
-        yield Told(name, label, alone, probabilities, decide(rule, probabilities, trust=trusted))
+        asked = label.question("label" if way == "vocabulary" else way)
+        answer = decide(rule, probabilities, trust=trusted, said=(asked.label, asked.description))
+        yield Told(name, label, alone, probabilities, answer)
 
 
 def _by_vocabulary(labels: Sequence[HeldLabel], said: Sequence[dict[str, float]]) -> list[dict[str, float]]:
@@ -217,9 +219,8 @@ def _refused(
     for fold in folds:
         rules, trusted = RuleMapper(catalog.without(detectors[fold.answers.fold])), trusts[fold.answers.fold]
         for nonsense, opinion in zip(invented, fold.heard(fold.nonsense), strict=True):
-            answer = decide(
-                rules.find(nonsense.detector, nonsense.label), fuse(opinion, trusted.weights), trust=trusted
-            )
+            rule = rules.find(nonsense.detector, nonsense.label)
+            answer = decide(rule, fuse(opinion, trusted.weights), trust=trusted, said=(nonsense.label,))
             asked += 1
             refused += answer.labels == (UNKNOWN,)
     return Refusals(asked=asked, refused=refused)

@@ -2,6 +2,7 @@
 
 import pytest
 from jsonschema import Draft202012Validator
+from letter_encoder import LetterEncoder
 from small_world import (
     EMAIL,
     INSULT,
@@ -12,7 +13,6 @@ from small_world import (
     THREAT,
     UNKNOWN,
     LessonTable,
-    LetterEncoder,
     TableRetriever,
     TableScorer,
     case,

@@ -1,18 +1,12 @@
 """Labels, golden cases and voices that are tables, for evaluating in a small world (see `conftest`)."""
 
 import math
-import string
 from collections.abc import Mapping, Sequence
-
-import numpy as np
-from numpy.typing import NDArray
 
 from mapper_assets.training.golden import GoldenCase
 from mapper_assets.training.lessons import Lesson
 from mapper_domain.question import Question
 from mapper_domain.text import normalise
-
-LETTERS = string.ascii_lowercase
 
 EMAIL, PHONE, NAME = "PII.Contact.Email", "PII.Contact.Phone", "PII.Person.Name"
 INSULT, THREAT = "HARM.SPEECH.Insult", "HARM.SPEECH.Threat"
@@ -93,14 +87,3 @@ class LessonTable:
     def score(self, questions: Sequence[Question]) -> list[dict[str, float]]:
         """`OTHER.Unknown` for a text it was never told."""
         return [spread(self._labels, self.table.get(normalise(q.label), UNKNOWN)) for q in questions]
-
-
-class LetterEncoder:
-    """Texts as unit vectors of how often each letter stands in them: fast, and near for words that look alike."""
-
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """One row a text."""
-        counts = np.array([[1.0, *(text.count(letter) for letter in LETTERS)] for text in texts], dtype=np.float32)
-        counts = counts.reshape(-1, len(LETTERS) + 1)
-        unit: NDArray[np.float32] = counts / np.linalg.norm(counts, axis=1, keepdims=True)
-        return unit

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from small_world import EMAIL, THREAT, UNKNOWN, LessonTable, LetterEncoder, TableScorer
+from letter_encoder import LetterEncoder
+from small_world import EMAIL, THREAT, UNKNOWN, LessonTable, TableScorer
 
 from mapper_assets.assets.evaluation import folds_metadata
 from mapper_assets.evaluation.crossvalidate import cross_validate, folds_of

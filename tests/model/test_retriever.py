@@ -1,0 +1,108 @@
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from letter_encoder import LetterEncoder
+
+from mapper_domain.question import Question
+from mapper_model.features import Reader
+from mapper_model.retriever import VOCABULARY, WEIGHTS, Retriever
+
+EMAIL, PHONE, NEVER = "PII.Contact.Email", "PII.Contact.Phone", "HARM.SPEECH.Threat"
+LABELS = (PHONE, NEVER, EMAIL)
+
+
+@pytest.fixture(scope="module")
+def retriever() -> Retriever:
+    """Knows mails by `mail` and phones by `phon`, wherever they stand; its embeddings say a little of everything."""
+    reader = Reader({"mail": 1.0, "phon": 2.0}, LetterEncoder())
+    ngrams = np.zeros((4, 3), dtype=np.float32)
+    ngrams[[0, 2], LABELS.index(EMAIL)] = 3.0
+    ngrams[[1, 3], LABELS.index(PHONE)] = 3.0
+    vectors = np.random.default_rng(1).normal(0, 0.1, (3 * LetterEncoder.size, 3)).astype(np.float32)
+    intercept = np.array([0.0, -30.0, 0.0], dtype=np.float32)
+    return Retriever(LABELS, reader, ngrams=ngrams, vectors=vectors, intercept=intercept)
+
+
+def ask(label: str, description: str = "", detector: str = "") -> Question:
+    return Question(detector=detector, label=label, description=description)
+
+
+QUESTIONS = (ask("EMAIL_ADDRESS"), ask("S1", "Telephone numbers."), ask("zzyzx"), ask("???"))
+
+
+def best(retriever: Retriever, question: Question) -> str:
+    said = retriever.score([question])[0]
+    return max(said, key=lambda label: said[label])
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.label)
+def test_every_answer_is_a_distribution_over_all_labels(retriever: Retriever, question: Question) -> None:
+    said = retriever.score([question])[0]
+    assert tuple(said) == LABELS
+    assert math.fsum(map(math.exp, said.values())) == pytest.approx(1.0)
+    assert all(value <= 0.0 for value in said.values())
+
+
+def test_label_and_description_both_count(retriever: Retriever) -> None:
+    assert best(retriever, ask("EMAIL_ADDRESS")) == EMAIL
+    assert best(retriever, ask("S1", "Telephone numbers.")) == PHONE
+    assert best(retriever, ask("S1", "Mailboxes.")) == EMAIL
+
+
+def test_the_name_of_the_detector_says_nothing(retriever: Retriever) -> None:
+    alone, named = retriever.score([ask("phone number"), ask("mail guard phone number", detector="mail-guard")])
+    assert named == pytest.approx(alone)
+
+
+def test_kind_and_field_say_nothing(retriever: Retriever) -> None:
+    question = ask("phone")
+    told = question.model_copy(update={"kind": "mail", "field": "mail"})
+    assert retriever.score([told]) == retriever.score([question])
+
+
+def test_questions_do_not_change_each_others_answers(retriever: Retriever) -> None:
+    together = retriever.score(QUESTIONS)
+    assert together == [pytest.approx(retriever.score([question])[0], abs=1e-6) for question in QUESTIONS]
+
+
+def test_an_improbable_label_has_a_finite_logarithm(retriever: Retriever) -> None:
+    assert all(-50.0 < said[NEVER] < -20.0 for said in retriever.score(QUESTIONS))
+
+
+def test_no_questions_have_no_answers(retriever: Retriever) -> None:
+    assert retriever.score([]) == []
+
+
+def test_a_retriever_that_was_stored_gives_the_same_answers(retriever: Retriever, tmp_path: Path) -> None:
+    retriever.save(tmp_path)
+    loaded = Retriever.load(tmp_path, LetterEncoder())
+    assert loaded.labels == LABELS
+    assert loaded.score(QUESTIONS) == retriever.score(QUESTIONS)
+
+
+def test_a_retriever_that_was_stored_and_loaded_is_stored_in_the_same_bytes(
+    retriever: Retriever, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        folder.mkdir()
+    retriever.save(first)
+    Retriever.load(first, LetterEncoder()).save(second)
+    assert {path.name for path in first.iterdir()} == {WEIGHTS, VOCABULARY}
+    for name in (WEIGHTS, VOCABULARY):
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+
+
+def test_the_vocabulary_can_be_read_by_people(retriever: Retriever, tmp_path: Path) -> None:
+    retriever.save(tmp_path)
+    stored = json.loads((tmp_path / VOCABULARY).read_text())
+    assert stored == {"labels": list(LABELS), "ngrams": {"mail": 1.0, "phon": 2.0}}
+
+
+def test_the_installed_encoder_is_used_where_none_is_given(tiny_retriever: Path) -> None:
+    retriever = Retriever.load(tiny_retriever)
+    assert best(retriever, ask("credit card number")) == "PII.Identifier.CreditCard"
+    assert len(retriever.labels) == len(set(retriever.labels)) > 100

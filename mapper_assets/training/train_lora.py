@@ -217,7 +217,10 @@ def _fit(
 
 
 def _store(model: Any, made: Training, layout: Layout) -> Training:
-    """Write the adapter folder under its content hash, in one step; the same adapter twice is one folder."""
+    """Write the adapter folder under its content hash; the same adapter twice is one folder with the last record.
+
+    An older record may be damaged, or tell of a recipe with which nobody would look for the adapter.
+    """
     layout.adapter("x").parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=".adapter-", dir=layout.adapter("x").parent))
     try:
@@ -231,8 +234,9 @@ def _store(model: Any, made: Training, layout: Layout) -> Training:
         partial.chmod(0o755)
         for file in partial.iterdir():
             file.chmod(0o644)
-        if not layout.adapter(sha256).exists():
-            partial.replace(layout.adapter(sha256))
+        if layout.adapter(sha256).exists():
+            shutil.rmtree(layout.adapter(sha256))
+        partial.replace(layout.adapter(sha256))
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return read_record(layout.adapter(stored.adapter_sha256))

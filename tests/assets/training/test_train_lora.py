@@ -13,6 +13,7 @@ from mapper_assets.training.prepare_base import BaseModelError
 from mapper_assets.training.profiles import BASES, BUDGETS
 from mapper_assets.training.session import Lines
 from mapper_assets.training.train_lora import (
+    RECORD,
     Training,
     TrainingError,
     TrainLora,
@@ -51,7 +52,7 @@ def script(layout: Layout) -> list[str]:
 
 
 @pytest.mark.slow
-def test_a_run_killed_after_a_checkpoint_goes_on_from_it_to_the_same_adapter(workspace: Layout) -> None:
+def test_a_killed_run_goes_on_from_its_checkpoint_to_the_same_adapter_and_mends_its_record(workspace: Layout) -> None:
     whole = train(TrainLora(artifacts=workspace.root, dataset="rows", profile="tiny", threads=1), Lines())
     killed = subprocess.Popen(script(workspace), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while not list(workspace.checkpoints.glob("*/checkpoint-2/trainer_state.json")):
@@ -59,6 +60,7 @@ def test_a_run_killed_after_a_checkpoint_goes_on_from_it_to_the_same_adapter(wor
         time.sleep(0.05)
     killed.kill()
     killed.wait()
+    (workspace.adapter(whole.adapter_sha256) / RECORD).write_text('{"from": "another version"}')
     again = subprocess.run(script(workspace), capture_output=True, text=True, check=True)
     resumed = read_record(workspace.adapter(whole.adapter_sha256))
     assert "Resuming from checkpoint-" in again.stdout

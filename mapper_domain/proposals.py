@@ -288,7 +288,7 @@ def _reasons(answer: Answer, candidates: Sequence[Candidate], usual: frozenset[s
     if answer.first_choice == (UNKNOWN,):
         return (Reason.NOBODY_KNOWS,)
     found = {
-        Reason.BELOW_THRESHOLD: answer.guess is not None,
+        Reason.BELOW_THRESHOLD: answer.guess is not None and answer.first_choice != (SAFE,),
         Reason.CLOSE_CANDIDATES: len(candidates) > 1 and candidates[1].probability >= CLOSE * candidates[0].probability,
         Reason.SAYS_SAFE: answer.first_choice == (SAFE,) and answer.match is None,
         Reason.RULES_DISAGREE: answer.agreement is False,

@@ -72,8 +72,15 @@ SAFE = "OTHER.Safe"
 def test_safe_takes_more_than_any_other_label(
     rule: RuleHit | None, sure: float, threshold: float, labels: tuple[str, ...], route: str
 ) -> None:
-    answer = decide(rule, {SAFE: sure, NAME: (1 - sure) / 2}, trust=TRUST, threshold=threshold)
+    says = {SAFE: sure, NAME: (1 - sure) / 2}
+    answer = decide(rule, says, trust=TRUST, threshold=threshold, said=("not_toxic",))
     assert (answer.labels, answer.route) == (labels, route)
+
+
+@pytest.mark.parametrize("said", [("FactualConsistency",), ("No Harassment", "a policy"), ()])
+def test_a_model_calls_nothing_safe_that_does_not_say_so_itself(said: tuple[str, ...]) -> None:
+    answer = decide(None, {SAFE: 0.99, NAME: 0.01}, trust=TRUST, said=said)
+    assert (answer.labels, answer.guess) == ((UNKNOWN,), (SAFE, 0.99))
 
 
 def test_an_unsure_safe_is_shown_to_the_reviewer_as_such() -> None:

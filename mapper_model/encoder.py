@@ -1,4 +1,4 @@
-"""The sentence encoder of the rivals: short texts to unit vectors, offline, with plain transformers.
+"""The sentence encoder of retriever and rivals: short texts to unit vectors, offline, with plain transformers.
 
 Only the encoder. What is nearest to what, and any classifier on top, belongs to whoever compares.
 """

@@ -59,6 +59,8 @@ class Evaluate(Value):
         adapter: SHA-256 of the adapter's weights.
         profile: name of a budget of model calls: tiny, default or full.
         calls: another number of model calls than the profile's; 0 for the profile's own.
+        lessons: another number of the lexicon's lessons for retriever and rivals than the one the adapter's budget
+            says; 0 for that one.
         seed: the dataset's; also of the samples and the bootstrap. The split does not depend on it.
         threads: compute threads; 0 for all cores.
     """
@@ -68,6 +70,7 @@ class Evaluate(Value):
     adapter: str
     profile: str = "default"
     calls: int = 0
+    lessons: int = 0
     seed: int = splits.DEFAULT_SEED
     threads: int = 0
 
@@ -179,7 +182,8 @@ def run(parameters: Evaluate, report: Report) -> str:
     report.log(f"Loading {record.base_model.name} with adapter {parameters.adapter[:16]}, {threads} threads.")
     adapter = LabelScorer.load(layout.base_model(record.base_model.name), folder, labels, threads=threads)
     taught = dataset.lessons_of(catalog, lexicon, plan, exam.cases, seed=parameters.seed)
-    learnt = fewer(taught, profiles.BUDGETS[record.budget.name].lessons, parameters.seed)
+    most = parameters.lessons or profiles.BUDGETS[record.budget.name].lessons
+    learnt = fewer(taught, most, parameters.seed)
     report.log(f"Fitting a retriever and the rivals on {len(learnt)} lessons without what is held out.")
     encoder = Remembering(SentenceEncoder.installed(), layout.embeddings)
     retriever = fit(learnt, labels, seed=parameters.seed, threads=threads, log=report.log, encoder=encoder)

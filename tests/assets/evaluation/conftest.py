@@ -1,6 +1,7 @@
 """A small world to evaluate in: four detectors, one held out, one label unseen."""
 
 import pytest
+import torch
 from jsonschema import Draft202012Validator
 from letter_encoder import LetterEncoder
 from small_world import (
@@ -29,6 +30,12 @@ from mapper_domain.detectors import Detector, LabelMapping
 from mapper_domain.frameworks import Frameworks
 from mapper_domain.lexicon import Concept, Lexicon
 from mapper_domain.taxonomy import Label, Taxonomy
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Equal bytes need equal sums, and those depend on how many threads add up."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
@@ -146,7 +153,7 @@ def world_labels(world: Catalog) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def lexicon() -> Lexicon:
+def world_lexicon() -> Lexicon:
     """Words of the small world, among them two that the held-out detector says."""
     return Lexicon(
         concepts=(
@@ -160,11 +167,11 @@ def lexicon() -> Lexicon:
 
 
 @pytest.fixture(scope="session")
-def cross_validated(world: Catalog, lexicon: Lexicon) -> tuple[FoldScores, dict[str, bytes]]:
+def cross_validated(world: Catalog, world_lexicon: Lexicon) -> tuple[FoldScores, dict[str, bytes]]:
     """The small world, cross-validated in two folds with a retriever that is a table of its lessons."""
     return cross_validate(
         world,
-        lexicon,
+        world_lexicon,
         {"one": frozenset({"stranger", "mixed"}), "two": frozenset({"mail", "talk"})},
         fit=LessonTable,
         encoder=LetterEncoder(),

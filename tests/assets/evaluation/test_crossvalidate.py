@@ -61,10 +61,10 @@ class Witness:
 
 
 @pytest.fixture(scope="module")
-def witness(world: Catalog, lexicon: Lexicon) -> Witness:
+def witness(world: Catalog, world_lexicon: Lexicon) -> Witness:
     """What two folds were taught, first without the held-out strings, then with the lexicon as it is."""
     found = Witness()
-    cross_validate(world, lexicon, FOLDS, fit=found, encoder=LetterEncoder(), seed=1, log=[].append)
+    cross_validate(world, world_lexicon, FOLDS, fit=found, encoder=LetterEncoder(), seed=1, log=[].append)
     return found
 
 
@@ -106,24 +106,24 @@ def test_what_a_fold_is_judged_with_was_fitted_on_the_other_folds(crossed: FoldS
 
 
 def test_equal_inputs_give_equal_scores_and_opinions(
-    world: Catalog, lexicon: Lexicon, cross_validated: tuple[FoldScores, dict[str, bytes]]
+    world: Catalog, world_lexicon: Lexicon, cross_validated: tuple[FoldScores, dict[str, bytes]]
 ) -> None:
-    again = cross_validate(world, lexicon, FOLDS, fit=LessonTable, encoder=LetterEncoder(), seed=1, log=[].append)
+    again = cross_validate(world, world_lexicon, FOLDS, fit=LessonTable, encoder=LetterEncoder(), seed=1, log=[].append)
     assert again == cross_validated
 
 
 def test_a_cross_validation_is_found_again_for_the_same_files_only(
-    world: Catalog, lexicon: Lexicon, cross_validated: tuple[FoldScores, dict[str, bytes]], tmp_path: Path
+    world: Catalog, world_lexicon: Lexicon, cross_validated: tuple[FoldScores, dict[str, bytes]], tmp_path: Path
 ) -> None:
     layout = Layout(tmp_path)
-    assert find(layout, world, lexicon) is None
+    assert find(layout, world, world_lexicon) is None
     sha256, folder = write(*cross_validated, layout)
-    found = find(layout, world, lexicon)
+    found = find(layout, world, world_lexicon)
     assert found is not None
     assert found[0] == sha256 == folder.name
     assert found[1] == read(layout, sha256)
-    assert find(layout, world.without(["talk"]), lexicon) is None
-    assert find(layout, world, lexicon.model_copy(update={"concepts": lexicon.concepts[1:]})) is None
+    assert find(layout, world.without(["talk"]), world_lexicon) is None
+    assert find(layout, world, world_lexicon.model_copy(update={"concepts": world_lexicon.concepts[1:]})) is None
 
 
 def test_a_report_about_a_fold_rests_on_the_other_folds_and_a_release_on_all(crossed: FoldScores) -> None:
@@ -154,11 +154,11 @@ def spoken(world: Catalog, world_labels: list[str]) -> AdapterOpinions:
 
 
 def test_an_adapter_trained_without_a_fold_is_heard_on_that_fold_alone(
-    world: Catalog, lexicon: Lexicon, spoken: AdapterOpinions
+    world: Catalog, world_lexicon: Lexicon, spoken: AdapterOpinions
 ) -> None:
     scores, _ = cross_validate(
         world,
-        lexicon,
+        world_lexicon,
         FOLDS,
         fit=LessonTable,
         encoder=LetterEncoder(),
@@ -176,17 +176,17 @@ def test_an_adapter_trained_without_a_fold_is_heard_on_that_fold_alone(
 
 
 def test_what_an_adapter_said_is_kept_for_the_same_files_only(
-    world: Catalog, lexicon: Lexicon, spoken: AdapterOpinions, world_labels: list[str], tmp_path: Path
+    world: Catalog, world_lexicon: Lexicon, spoken: AdapterOpinions, world_labels: list[str], tmp_path: Path
 ) -> None:
     layout = Layout(tmp_path)
     record = spoken.record.model_copy(
-        update={"catalog_sha256": world.sha256, "lexicon_sha256": lexicon_sha256(lexicon)}
+        update={"catalog_sha256": world.sha256, "lexicon_sha256": lexicon_sha256(world_lexicon)}
     )
     keep(record, {**spoken.opinions, "nonsense": spoken.nonsense}, world_labels, layout)
-    found = kept(layout, world, lexicon)
+    found = kept(layout, world, world_lexicon)
     assert found["one"].record == record
     assert found["one"].opinions["label"][0][UNKNOWN] == pytest.approx(spoken.opinions["label"][0][UNKNOWN], abs=1e-5)
-    assert kept(layout, world.without(["talk"]), lexicon) == {}
+    assert kept(layout, world.without(["talk"]), world_lexicon) == {}
 
 
 def test_an_adapter_is_asked_every_distinct_question_once(world: Catalog, world_labels: list[str]) -> None:

@@ -231,7 +231,7 @@ def artifacts(base_model: Path, tiny_adapter: Path, tmp_path: Path) -> Path:
 def test_a_real_adapter_is_evaluated_from_files_to_gates(artifacts: Path, tiny_adapter: Path) -> None:
     notes = Notes()
     parameters = Evaluate(
-        root=ROOT, artifacts=artifacts, adapter=tiny_adapter.name, profile="tiny", calls=24, threads=1
+        root=ROOT, artifacts=artifacts, adapter=tiny_adapter.name, profile="tiny", calls=24, lessons=500, threads=1
     )
     sha256 = run(parameters, notes)
     scores = Scores.model_validate_json((Layout(artifacts).evaluation(sha256) / SCORES).read_bytes())

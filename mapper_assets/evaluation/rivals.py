@@ -10,15 +10,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from scipy.special import softmax
 
 from mapper_assets.evaluation.scores import RIVALS
+from mapper_assets.training.classifier import learn
 from mapper_assets.training.embeddings import Remembering
 from mapper_assets.training.lessons import Lesson
-from mapper_assets.training.regression import Features, LogisticRegression
 from mapper_domain.question import Question
 from mapper_domain.taxonomy import UNKNOWN
 from mapper_domain.text import normalise, words
-from mapper_model.features import Encoder
+from mapper_model.features import Encoder, Features
 
 
 class Example(NamedTuple):
@@ -93,12 +94,12 @@ class Reading:
             analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True, min_df=frequent, dtype=np.float32
         )
         texts = [example.spoken for example in examples]
-        self.examples: Features = (self._ngrams.fit_transform(texts), encoder.encode(texts))
+        self.examples = Features(self._ngrams.fit_transform(texts), encoder.encode(texts))
         self.labels = [example.label for example in examples]
 
     def of(self, texts: Sequence[str]) -> Features:
         """Both kinds of features of other texts."""
-        return self._ngrams.transform(texts), self._encoder.encode(texts)
+        return Features(self._ngrams.transform(texts), self._encoder.encode(texts))
 
 
 class Classifier:
@@ -106,19 +107,21 @@ class Classifier:
 
     def __init__(self, reading: Reading, *, ngrams: bool, embedding: bool) -> None:
         self._reading, self._read = reading, (ngrams, embedding)
-        self._regression = LogisticRegression().fit(self._features(reading.examples), reading.labels)
+        self._labels = sorted(set(reading.labels))
+        self._weights = learn(self._features(reading.examples), reading.labels, self._labels, seed=0)
 
     def guess(self, questions: Sequence[Question]) -> list[Guess]:
         """The most probable label and its probability."""
         if not questions:
             return []
-        rows = self._regression.probabilities(self._features(self._reading.of(_texts(questions))))
-        classes = self._regression.classes
-        return [Guess(classes[i], float(row[i])) for row, i in zip(rows, rows.argmax(axis=1), strict=True)]
+        features, weights = self._features(self._reading.of(_texts(questions))), self._weights
+        scores = features.ngrams @ weights["ngrams"] + features.vectors @ weights["vectors"] + weights["intercept"]
+        rows = softmax(scores, axis=1)
+        return [Guess(self._labels[i], float(row[i])) for row, i in zip(rows, rows.argmax(axis=1), strict=True)]
 
     def _features(self, both: Features) -> Features:
         ngrams, embedding = self._read
-        return both[0] if ngrams else None, both[1] if embedding else None
+        return Features(both.ngrams if ngrams else both.ngrams[:, :0], both.vectors[:, : None if embedding else 0])
 
 
 def examples(lessons: Iterable[Lesson]) -> tuple[Example, ...]:

@@ -1,12 +1,14 @@
 """The checks of the retriever: what each finds, and what it lets through."""
 
 import math
+from pathlib import Path
 
 import pytest
 
 from mapper_assets.checks.retriever import LEAST_RIGHT, answer_problems, file_problems, known_questions
 from mapper_domain.catalog import Catalog
 from mapper_domain.release import sha256_file
+from mapper_model.retriever import Retriever
 
 A, B = "HARM.A", "HARM.B"
 
@@ -42,6 +44,14 @@ def test_every_label_is_asked_about_but_opaque_ones(catalog: Catalog):
     asked = known_questions(catalog)
     assert len(asked) == sum(not m.opaque for d in catalog.detectors for m in d.maps)
     assert all(question.description == "" and right for question, right in asked)
+
+
+def test_a_retriever_that_was_never_taught_the_catalogue_is_found_out(tiny_retriever: Path, catalog: Catalog):
+    questions, right = zip(*known_questions(catalog), strict=True)
+    answers = list(zip(Retriever.load(tiny_retriever).score(questions), right, strict=True))
+    problems = answer_problems(answers, catalog.taxonomy.names)
+    assert len(problems) == 1
+    assert "of the catalogue's labels are mapped as reviewed, not 95%" in problems[0]
 
 
 @pytest.fixture

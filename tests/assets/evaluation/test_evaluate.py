@@ -238,6 +238,8 @@ def test_a_real_adapter_is_evaluated_from_files_to_gates(artifacts: Path, tiny_a
     assert notes.metadata["sha256"] == sha256
     assert scores.inputs.dataset_sha256 == read_record(tiny_adapter).dataset_sha256
     assert scores.model_calls == 24
+    assert 500 < scores.inputs.retriever_lessons < 5000
+    assert scores.score("retriever", "unseen_detector").f1 > 0.7
     assert scores.score("mapper", "seen").f1 == 1.0
     assert scores.score("minilm_char_regression", "unseen_detector").f1 > 0.7
     passed = {v.name for v in judge(scores, Gates()) if v.passed}

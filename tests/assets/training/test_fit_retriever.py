@@ -84,7 +84,7 @@ def test_every_form_is_remembered(retriever: Retriever) -> None:
         ("intimidating language", THREAT),
         ("spoofed sign-in website", PHISHING),
         ("CreditCardNumbers", CARD),
-        ("emial", EMAIL),
+        ("EmailAdress", EMAIL),
     ],
 )
 def test_words_nobody_taught_find_the_label_that_is_near(retriever: Retriever, label: str, meaning: str) -> None:

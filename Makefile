@@ -47,7 +47,7 @@ check: setup ## Formatting, lint, types, import contracts, catalogue
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python -m mapper_domain.catalog .
 
 format: setup ## Format the code and fix what lint can fix

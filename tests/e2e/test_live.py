@@ -130,7 +130,7 @@ def test_the_closed_day_is_reported_without_a_click(released):
 def test_the_browser_shows_the_whole_lineage_with_its_checks(released, tmp_path):
     upstream = "view=lineage&lineageScope=upstream&lineageDepth=20"
     # Large enough that the UI writes the state of every asset into its box.
-    with open_page(width=3300, height=1700) as page:
+    with open_page(width=4200, height=2200) as page:
         visit(page, f"{released.server.url}/assets/reports/compliance_report?{upstream}")
         for key in (*EVERYTHING, "serving/canonical_events", *PARTITIONED[:-1]):
             page.get_by_text(key.split("/")[1], exact=True).first.wait_for()

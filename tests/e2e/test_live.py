@@ -46,7 +46,7 @@ EVERYTHING = (
 )
 PARTITIONED = ("serving/event_manifest", "reports/framework_coverage", "reports/compliance_report")
 DETECTOR = "detectors/detoxify-unbiased.yaml"
-MAPPING = "maps:\n  name_calling: HARM.SPEECH.Insult\n"
+MAPPING = "maps:\n  caste_attack: HARM.SPEECH.Hate.Other\n"
 A_RELEASE = 1200
 """Most seconds from an edit to a release: a tiny training and an evaluation on two busy cores."""
 
@@ -181,8 +181,8 @@ def test_a_new_mapping_leads_to_a_new_dataset_adapter_evaluation_and_release_wit
     released.wait("A release of the new mapping", followed)
     folder = released.layout.releases / released.release()
     assert verify(folder).adapter_sha256 == released.latest("training/lora_adapter")
-    assert load(folder / "catalog").detector("detoxify-unbiased").find("name_calling")
-    assert "name_calling" in (folder / "answers.jsonl").read_text()
+    assert load(folder / "catalog").detector("detoxify-unbiased").find("caste_attack")
+    assert "caste_attack" in (folder / "answers.jsonl").read_text()
 
 
 def test_a_comment_is_read_and_trains_nothing(released):

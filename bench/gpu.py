@@ -117,7 +117,12 @@ def measure(
     embeddings = model.get_input_embeddings().weight.numel()
     parameters = sum(weight.numel() for weight in model.parameters())
     budget = Budget(
-        name="bench", rows=batch, steps=WARM_UP + steps, batch_size=batch, checkpoint_every=10 * (WARM_UP + steps)
+        name="bench",
+        lessons=None,
+        rows=batch,
+        steps=WARM_UP + steps,
+        batch_size=batch,
+        checkpoint_every=10 * (WARM_UP + steps),
     )
     row = {
         "input_ids": [3 + n % (config.vocab_size - 3) for n in range(length)],

@@ -162,15 +162,21 @@ def read_rows(path: Path, tokens: Tokens, max_length: int) -> list[dict[str, lis
     return rows
 
 
-def last_checkpoint(work: Path) -> Path | None:
-    """The newest complete checkpoint of a killed run; a half-written one has no trainer state yet and is removed."""
+def last_checkpoint(work: Path, *, before: int | None = None) -> Path | None:
+    """The newest complete checkpoint of a killed run; a half-written one has no trainer state yet and is removed.
+
+    Args:
+        work: the run's folder.
+        before: only checkpoints of earlier steps than this; resumed at its last step, a trainer takes one too many.
+    """
     complete = {}
     for folder in work.glob("checkpoint-*"):
         try:
             complete[json.loads((folder / "trainer_state.json").read_text())["global_step"]] = folder
         except (OSError, ValueError, KeyError):
             shutil.rmtree(folder)
-    return complete[max(complete)] if complete else None
+    steps = [step for step in complete if before is None or step < before]
+    return complete[max(steps)] if steps else None
 
 
 def _chosen(parameters: TrainLora) -> tuple[BaseProfile, Budget]:
@@ -209,7 +215,7 @@ def _fit(
         seed=parameters.seed,
         callbacks=[progress(report.log, budget.steps)],
     )
-    checkpoint = last_checkpoint(work)
+    checkpoint = last_checkpoint(work, before=budget.steps)
     if checkpoint is not None:
         report.log(f"Resuming from {checkpoint.name}.")
     trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))

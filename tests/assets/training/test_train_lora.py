@@ -99,6 +99,7 @@ def test_a_half_written_checkpoint_is_removed_and_the_one_before_is_used(tmp_pat
     (tmp_path / "checkpoint-12").mkdir()
     assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
     assert not (tmp_path / "checkpoint-12").exists()
+    assert last_checkpoint(tmp_path, before=10) == tmp_path / "checkpoint-2", "its last step would be taken twice"
 
 
 def test_without_a_checkpoint_training_starts_anew(tmp_path: Path) -> None:

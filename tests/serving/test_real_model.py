@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from mapper_model.retriever import Retriever
 from release_maker import make_release, point_at
 from serving_app import REPOSITORY, App, running_app
 
@@ -16,6 +15,7 @@ from mapper_domain.ladder import Trust, decide
 from mapper_domain.layout import Layout
 from mapper_domain.question import Question
 from mapper_domain.voices import Opinion, fuse
+from mapper_model.retriever import Retriever
 from mapper_model.scorer import LabelScorer
 from mapper_serving.state import Serving
 

@@ -25,6 +25,11 @@ class Heard(NamedTuple):
 class Engine(Protocol):
     """Asks the voices of one release. One engine belongs to one release and is never re-used."""
 
+    @property
+    def problem(self) -> str:
+        """Why it answers with less than it should at present, for `/readyz`; empty when it does not."""
+        ...
+
     async def score(self, question: Question, deadline: float) -> Heard:
         """What the voices say about every label.
 
@@ -37,6 +42,10 @@ class Engine(Protocol):
             EngineTimeout: when no voice was heard in time.
             EngineError: when no voice was heard because the model fails.
         """
+        ...
+
+    async def close(self) -> None:
+        """Give back what it holds; called when nobody asks it any more."""
         ...
 
 

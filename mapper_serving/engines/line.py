@@ -64,6 +64,10 @@ class Line(Generic[Asked]):
             raise EngineError(f"The {self._voice} failed with {type(error).__name__}.") from error
         return answers[0]
 
+    def close(self) -> None:
+        """Let the thread end when the questions it has are answered."""
+        self._worker.shutdown(wait=False)
+
     def _left(self, _job: "Future[Sequence[LogProbs]]") -> None:
         with self._lock:
             self._waiting -= 1

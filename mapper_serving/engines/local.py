@@ -1,39 +1,33 @@
-"""The model in this very process: the adapter and the retriever, each in a thread of its own.
+"""The model in this very process: the adapter and the retriever, each in a thread of its own."""
 
-The retriever answers in milliseconds, so it is waited for a moment even where the deadline has passed already. The
-adapter takes hundreds of them: where it is late, its queue full or it fails, the retriever alone is heard.
-"""
-
-import asyncio
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from mapper_domain.errors import EngineError, EngineOverloaded, EngineTimeout, ReleaseMismatch
+from mapper_domain.errors import ReleaseMismatch
 from mapper_domain.question import Question
-from mapper_domain.voices import LogProbs, Voice
-from mapper_serving.engines.base import Heard, silence
+from mapper_serving.engines.duo import PROBE, Duo, check, load_retriever
 from mapper_serving.engines.line import Line, Scorer
 
-RETRIEVER_SECONDS = 0.5
-"""Least time the retriever gets, whatever the deadline."""
 
-_PROBE = Question(detector="warm-up", label="email_address", kind="pii")
+class LocalEngine(Duo):
+    """An `Engine` over an adapter's and a retriever's scorer.
 
+    Attributes:
+        problem: as `Engine.problem`; set by whoever wanted another engine and could not have it.
+    """
 
-class LocalEngine:
-    """An `Engine` over an adapter's and a retriever's scorer."""
-
-    def __init__(self, adapter: Scorer[str], retriever: Scorer[Question], *, queue: int) -> None:
+    def __init__(self, adapter: Scorer[str], retriever: Scorer[Question], *, queue: int, problem: str = "") -> None:
         """An engine.
 
         Args:
             adapter: reads instructions.
             retriever: reads questions.
             queue: questions that may wait for the adapter at once.
+            problem: why another engine was wanted, or empty.
         """
-        self._adapter = Line("adapter", adapter, most=queue)
-        self._retriever = Line("retriever", retriever)
+        self.problem = problem
+        self._line = Line("adapter", adapter, most=queue)
+        super().__init__(self._line, retriever)
 
     @classmethod
     def load(
@@ -44,68 +38,19 @@ class LocalEngine:
         Raises:
             ReleaseMismatch: when a voice cannot be loaded or does not answer with a distribution over the labels.
         """
-        from mapper_model.retriever import Retriever
         from mapper_model.scorer import LabelScorer
 
         try:
             scorer = LabelScorer.load(base, adapter, labels, threads=threads)
-            said: dict[Voice, LogProbs] = {"adapter": scorer.score([_PROBE.instruction])[0]}
+            said = scorer.score([PROBE.instruction])[0]
         except Exception as error:  # each library below has its own errors for files it cannot use
             raise ReleaseMismatch(
                 f"The adapter cannot be loaded over its base model ({type(error).__name__}); promote another release."
             ) from error
-        try:
-            classifier = Retriever.load(retriever)
-            said["retriever"] = classifier.score([_PROBE])[0]
-        except Exception as error:  # as above
-            raise ReleaseMismatch(
-                f"The retriever cannot be loaded ({type(error).__name__}); promote another release."
-            ) from error
-        check(said, labels)
-        return cls(scorer, classifier, queue=queue)
+        check({"adapter": said}, labels)
+        return cls(scorer, load_retriever(retriever, labels), queue=queue)
 
-    async def score(self, question: Question, deadline: float) -> Heard:
-        """As `Engine.score`."""
-        loop = asyncio.get_running_loop()
-        heard = await asyncio.gather(
-            self._ask_retriever(question, max(deadline, loop.time() + RETRIEVER_SECONDS)),
-            self._ask_adapter(question, deadline),
-        )
-        opinion = {voice: said for voice, said in zip(_VOICES, heard, strict=True) if not isinstance(said, EngineError)}
-        errors = [said for said in heard if isinstance(said, EngineError)]
-        if not opinion:
-            raise errors[-1]
-        return Heard(opinion, silence(errors[0]) if errors else None)
-
-    async def _ask_retriever(self, question: Question, deadline: float) -> LogProbs | EngineError:
-        try:
-            return await self._retriever.ask(question, deadline)
-        except EngineError as error:
-            return error
-
-    async def _ask_adapter(self, question: Question, deadline: float) -> LogProbs | EngineError:
-        """What it says, to the shorter question if it failed on the whole one."""
-        try:
-            return await self._adapter.ask(question.instruction, deadline)
-        except (EngineOverloaded, EngineTimeout) as error:
-            return error
-        except EngineError as first:
-            try:
-                return await self._adapter.ask(question.brief.instruction, deadline)
-            except EngineError:
-                return first
-
-
-_VOICES: tuple[Voice, Voice] = ("retriever", "adapter")
-
-
-def check(said: Mapping[Voice, LogProbs], labels: Sequence[str]) -> None:
-    """Nothing, if every voice answers with a distribution over exactly these labels.
-
-    Raises:
-        ReleaseMismatch: naming the voice that does not.
-    """
-    for voice, logprobs in said.items():
-        total = sum(math.exp(value) for value in logprobs.values())
-        if set(logprobs) != set(labels) or not math.isclose(total, 1.0, abs_tol=1e-3):
-            raise ReleaseMismatch(f"The {voice} does not answer with a distribution over the labels.")
+    async def close(self) -> None:
+        """Let the voices' threads end; what they have begun is answered."""
+        self._line.close()
+        self._retriever.close()

@@ -27,6 +27,7 @@ class Trust(Value):
     Attributes:
         weights: how much each voice of the model counts (`voices.fuse`).
         rules: probability that a hit of that kind is right.
+        threshold: least confidence at which a label is given, unless the detector's YAML has its own.
         safe_threshold: least probability at which the model may say `OTHER.Safe`; the threshold counts as well.
     """
 
@@ -34,6 +35,7 @@ class Trust(Value):
     rules: Mapping[Match, Probability] = Field(
         default_factory=lambda: {Match.EXACT: 1.0, Match.FORMAT: 0.99, Match.ALIAS: 0.85, Match.ELSEWHERE: 0.85}
     )
+    threshold: Probability = DEFAULT_THRESHOLD
     safe_threshold: Probability = 0.9
 
 
@@ -87,7 +89,7 @@ def decide(
     probabilities: Mapping[str, float] | None,
     *,
     trust: Trust,
-    threshold: float = DEFAULT_THRESHOLD,
+    threshold: float | None = None,
     said: Sequence[str] = (),
 ) -> Answer:
     """Answer for one finding.
@@ -97,10 +99,11 @@ def decide(
         probabilities: calibrated probability of every allowed label including `OTHER.Unknown`, as `voices.fuse`
             gives them, or None when no model was asked or it failed.
         trust: the release's measured reliabilities.
-        threshold: least confidence at which a label is given.
+        threshold: least confidence at which a label is given; by default the release's.
         said: the native label and its description, where there is one. A model alone may call something safe only
             if they say so themselves (`reassurance.reassures`).
     """
+    threshold = trust.threshold if threshold is None else threshold
     best = max(probabilities.items(), key=lambda item: (item[1], item[0])) if probabilities else None
     agreement = None if rule is None or best is None else best[0] == rule.labels[0]
     sure = 0.0 if rule is None else trust.rules[rule.match]

@@ -220,7 +220,6 @@ def propose(
     catalog: Catalog,
     rules: RuleMapper,
     trust: Trust,
-    threshold: float,
     release: str,
     apart: bool = False,
 ) -> Proposal:
@@ -232,12 +231,11 @@ def propose(
         catalog: what is reviewed already; of a detector in it, the reviewed labels are context for the new ones.
         rules: over the same catalogue.
         trust: the release's measured reliabilities.
-        threshold: least confidence at which a label is given, unless the detector has its own.
         release: who suggests.
         apart: judge each term without regard to the others.
     """
     known = catalog.by_name.get(vocabulary.name)
-    least = threshold if known is None or known.threshold is None else known.threshold
+    least = None if known is None else known.threshold
     hits = [rules.find(vocabulary.name, term.label, term.field) for term in vocabulary.terms]
     probabilities: list[dict[str, float] | None] = [fuse(o, trust.weights) if o else None for o in opinions]
     if not apart:

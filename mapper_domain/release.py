@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import AwareDatetime, Field, ValidationError
 
 from mapper_domain.errors import ReleaseCorrupt, ReleaseMissing
-from mapper_domain.ladder import DEFAULT_THRESHOLD, Answer, Trust
+from mapper_domain.ladder import Answer, Trust
 from mapper_domain.value import Value
 
 MANIFEST = "manifest.json"
@@ -59,7 +59,6 @@ class Manifest(Value):
     frameworks_version: str
     prompt_version: str
     trust: Trust
-    threshold: float = DEFAULT_THRESHOLD
     scores: Mapping[str, float] = Field(default_factory=dict)
     gates: Mapping[str, bool] = Field(default_factory=dict)
     libraries: Mapping[str, str] = Field(default_factory=dict)

@@ -25,7 +25,7 @@ from mapper_domain.voices import fuse
 from mapper_serving import outbox, recording
 from mapper_serving.bodies import MapRequest
 from mapper_serving.engines.base import Engine, Heard, silence
-from mapper_serving.keys import Tenant
+from mapper_serving.identity.principal import Tenant
 from mapper_serving.problems import Code, Refusal
 from mapper_serving.settings import Settings
 from mapper_serving.state import Serving
@@ -134,7 +134,7 @@ class Mapper:
         if (seen := serving.seen.get(question)) is not None:
             return _Reply(seen)
         rule = serving.rules.find(question.detector, question.label, question.field)
-        threshold = serving.threshold if detector is None or detector.threshold is None else detector.threshold
+        threshold = None if detector is None else detector.threshold
         if (rule is not None and rule.match in AUDITED) or not normalise(question.label):
             return _Reply(self._remember(question, ladder.decide(rule, None, trust=serving.trust), serving))
         if serving.engine is None:
@@ -145,7 +145,7 @@ class Mapper:
         return _Reply(self._weigh(question, rule, heard, serving, threshold), calls=1)
 
     def _weigh(
-        self, question: Question, rule: RuleHit | None, heard: Heard | None, serving: Serving, threshold: float
+        self, question: Question, rule: RuleHit | None, heard: Heard | None, serving: Serving, threshold: float | None
     ) -> Answer:
         """The ladder's answer to what was heard; remembered if the whole model was, else an earlier one may do."""
         probabilities = fuse(heard.opinion, serving.trust.weights) if heard else None

@@ -38,7 +38,6 @@ async def propose_within(vocabulary: Vocabulary, serving: Serving, deadline: flo
         catalog=serving.catalog,
         rules=serving.rules,
         trust=serving.trust,
-        threshold=serving.threshold,
         release=serving.versions.release,
     )
 

@@ -67,7 +67,6 @@ def load(layout: Layout, release: str, open_engine: OpenEngine) -> Serving:
         versions=versions(catalog, release),
         words=lexicon(catalog),
         trust=manifest.trust,
-        threshold=manifest.threshold,
         known=_known(folder / ANSWERS),
         engine=open_engine(base, folder / ADAPTER, folder / RETRIEVER, labels),
     )

@@ -9,7 +9,7 @@ from cachetools import LRUCache
 
 from mapper_domain.catalog import Catalog
 from mapper_domain.events import Versions
-from mapper_domain.ladder import DEFAULT_THRESHOLD, Answer, Trust
+from mapper_domain.ladder import Answer, Trust
 from mapper_domain.privacy import lexicon, may_store, may_store_name
 from mapper_domain.prompt import PROMPT_VERSION
 from mapper_domain.question import Question
@@ -48,7 +48,6 @@ class Serving:
     versions: Versions
     words: frozenset[str]
     trust: Trust = field(default_factory=Trust)
-    threshold: float = DEFAULT_THRESHOLD
     known: Mapping[LabelKey, Answer] = field(default_factory=dict)
     engine: Engine | None = None
     seen: LRUCache[Question, Answer] = field(default_factory=lambda: LRUCache(20_000))

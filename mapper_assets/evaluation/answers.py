@@ -5,7 +5,7 @@ Unlike the evaluation, this knows every detector: serving will, too.
 
 from mapper_assets.evaluation.predict import Opinions
 from mapper_domain.catalog import Catalog
-from mapper_domain.ladder import DEFAULT_THRESHOLD, Trust, decide
+from mapper_domain.ladder import Trust, decide
 from mapper_domain.question import Question
 from mapper_domain.release import KnownAnswer
 from mapper_domain.rules import RuleMapper
@@ -24,7 +24,7 @@ def known_answers(catalog: Catalog, opinions: Opinions, trust: Trust) -> tuple[K
                 rules.find(detector.name, mapping.label, mapping.field),
                 fuse(opinion, trust.weights) if "adapter" in opinion else None,
                 trust=trust,
-                threshold=DEFAULT_THRESHOLD if detector.threshold is None else detector.threshold,
+                threshold=detector.threshold,
                 said=(mapping.label,),
             )
             found.append(KnownAnswer(detector=detector.name, field=mapping.field, label=mapping.label, answer=answer))

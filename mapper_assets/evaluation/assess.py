@@ -62,7 +62,7 @@ def assess(
         first={name: _scores(found, inputs.seed) for name, found in first.items()},
         gains={split: _gains(first, MAPPER, RIVALS, split, inputs.seed) for split in present},
         ablation={split: _gains(first, MODEL, (ADAPTER, RETRIEVER), split, inputs.seed) for split in present},
-        trust=trust(calibration.fit.shipped, rules, calibration.safe),
+        trust=trust(calibration.fit.shipped, rules, calibration.limits),
         weights=calibration.fit,
         rules=rules,
         validity=validity,

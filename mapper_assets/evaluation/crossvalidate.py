@@ -97,7 +97,7 @@ def cross_validate(
         ]
         found[setting] = [_with_adapter(answer, spoke.get(answer.fold)) for answer in answers]
     log("Scoring.")
-    weights, safe = fitted(found["strict"])
+    weights, bounds = fitted(found["strict"])
     names = {name: tuple(sorted(detectors)) for name, detectors in sorted(folds.items())}
     scores = FoldScores(
         inputs=FoldInputs(
@@ -112,7 +112,8 @@ def cross_validate(
             setting: assess(opinions, catalog, names, fired, invented, seed=seed) for setting, opinions in found.items()
         },
         weights=weights,
-        safe_threshold=safe,
+        threshold=bounds.answer,
+        safe_threshold=bounds.safe,
         rules=reliability(fired),
     )
     pictures = draw_folds(

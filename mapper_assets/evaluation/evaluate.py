@@ -118,13 +118,13 @@ def evaluate(
     cases = [*held_out(examined, asked.opinions), *held(invented, asked.opinions)]
     calibration = calibrate(cases, *elsewhere(crossed, exam.held_out))
     fired = (*firings(exam.catalog, exam.folds), *spelling_firings(RuleMapper(exam.known), exam.cases))
-    reported = trust(calibration.fit.shipped, reliability(fired, without=exam.held_out), calibration.safe)
+    reported = trust(calibration.fit.shipped, reliability(fired, without=exam.held_out), calibration.limits)
     answers = mapper_answers(examined, asked.opinions, calibration, reported)
     log("Scoring the mapper, its voices and the rivals.")
     found = outcomes(examined, answers, asked.opinions, sample.weights, calibration, rivals)
 
     rules = reliability(fired)
-    shipped = trust(calibration.fit.shipped, rules, calibration.safe)
+    shipped = trust(calibration.fit.shipped, rules, calibration.limits)
     texts = {
         PREDICTIONS: prediction_lines(found, examined, answers),
         ANSWERS: lines(known_answers(exam.catalog, asked.opinions, shipped)),
@@ -236,6 +236,7 @@ def _headline(found: Evaluation) -> dict[str, object]:
         **{f"{system}_first_{split}": s.f1 for system, by in scores.first.items() for split, s in by.items()},
         "weight_of_adapter": scores.trust.weights.together["adapter"],
         "weight_of_retriever": scores.trust.weights.together["retriever"],
+        "threshold": scores.trust.threshold,
         "safe_threshold": scores.trust.safe_threshold,
         "model_calls": scores.model_calls,
         "seconds_per_model_call": found.timing.median,

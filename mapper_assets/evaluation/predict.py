@@ -14,7 +14,7 @@ from mapper_assets.evaluation.trust import HEARD, Calibration, Held
 from mapper_assets.evaluation.weights import Judged
 from mapper_assets.training.golden import GoldenCase
 from mapper_domain.catalog import Catalog
-from mapper_domain.ladder import DEFAULT_THRESHOLD, Answer, Trust, decide
+from mapper_domain.ladder import Answer, Trust, decide
 from mapper_domain.question import Question
 from mapper_domain.rules import AUDITED, RuleHit, RuleMapper
 from mapper_domain.scoring import Outcome, first_choice
@@ -31,13 +31,13 @@ class Examined(NamedTuple):
     Attributes:
         unit: the label it is a spelling of; spellings of one label are not independent.
         rule: what the rules say.
-        threshold: of its detector.
+        threshold: of its detector, None where the release's counts.
     """
 
     case: GoldenCase
     unit: str
     rule: RuleHit | None
-    threshold: float
+    threshold: float | None
 
     @property
     def question(self) -> Question:
@@ -94,7 +94,7 @@ def examine(cases: Sequence[GoldenCase], known: Catalog, catalog: Catalog) -> tu
     for case in cases:
         if case.gated:
             detector = known.by_name.get(case.detector)
-            threshold = detector.threshold if detector and detector.threshold is not None else DEFAULT_THRESHOLD
+            threshold = None if detector is None else detector.threshold
             form = normalise(case.label)
             unit = next((label for label in labels.get(case.detector, ()) if label and label in form), form)
             found.append(Examined(case, unit, rules.find(case.detector, case.label, case.field), threshold))

@@ -16,6 +16,7 @@ from mapper_assets.evaluation.scores import (
     UNSEEN,
     Scores,
 )
+from mapper_assets.evaluation.trust import PRECISION
 from mapper_domain.scoring import Difference, Score
 
 WORST = 20
@@ -158,7 +159,8 @@ def _calibration(scores: Scores) -> Table:
     ]
     note = (
         f"Exponents of the voices' probabilities, fitted on {fit.cases} held-out questions, those without a meaning "
-        "included. A model may say OTHER.Safe from "
+        f"included. The model answers from {scores.trust.threshold:.3f} on, where {PRECISION:.0%} of the answers to "
+        "held-out labels were right, and may say OTHER.Safe from "
         f"{scores.trust.safe_threshold:.3f}, the least threshold at which no harmful held-out label was called Safe."
         + ("" if scores.inputs.cross_validation else " No cross-validation over all detectors was at hand.")
     )

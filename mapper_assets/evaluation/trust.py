@@ -1,7 +1,7 @@
-"""Fits what a release trusts: the weights of the voices, when they may say Safe, how often each kind of rule is right.
+"""Fits what a release trusts: weights of the voices, when they may answer, how often each kind of rule is right.
 
 Everything is measured on labels that training and rules were made to forget. What is reported about a case
-never rests on that case: weights and threshold are cross-fitted in two halves, and rules are judged without the
+never rests on that case: weights and limits are cross-fitted in two halves, and rules are judged without the
 detectors that are scored.
 """
 
@@ -17,7 +17,7 @@ from mapper_domain.catalog import Catalog
 from mapper_domain.ladder import DEFAULT_THRESHOLD, Trust
 from mapper_domain.rules import Match, RuleMapper
 from mapper_domain.scoring import HARMLESS, set_f1
-from mapper_domain.taxonomy import SAFE
+from mapper_domain.taxonomy import SAFE, UNKNOWN
 from mapper_domain.text import normalise
 from mapper_domain.voices import Voice, Weights, fuse
 
@@ -27,7 +27,14 @@ MEASURED = (Match.FORMAT, Match.ALIAS, Match.ELSEWHERE)
 HEARD: Mapping[str, tuple[Voice, ...]] = {**{voice: (voice,) for voice in VOICES}, "together": VOICES}
 """Who may be heard, by name."""
 
-SAFE_STEP = 0.001
+STEP = 0.001
+"""Thresholds are multiples of it."""
+
+PRECISION = 0.98
+"""Share of answers that have to be right on detectors nobody has seen; below, it is more honest not to answer."""
+
+CAUTION = 0.95
+"""Highest threshold of an answer."""
 
 
 class Firing(NamedTuple):
@@ -46,25 +53,32 @@ class Held(NamedTuple):
     judged: Judged
 
 
+class Limits(NamedTuple):
+    """Least probabilities at which the model may name a label, and at which it may say Safe."""
+
+    answer: float = DEFAULT_THRESHOLD
+    safe: float = DEFAULT_THRESHOLD
+
+
 class Calibration(NamedTuple):
     """What was fitted, and in which half each key was.
 
     Attributes:
-        safe: threshold of Safe to ship.
-        safe_halves: the same fitted on either half.
+        limits: to ship.
+        halves_limits: the same fitted on either half.
     """
 
     fit: WeightsFit
-    safe: float
-    safe_halves: tuple[float, float]
+    limits: Limits
+    halves_limits: tuple[Limits, Limits]
     halves: Mapping[str, int]
 
     def trust(self, key: str | None, rules: Trust) -> Trust:
         """What an answer to a case of this key may rest on, fitted without it; the shipped for cases in no half."""
         half = self.halves.get(key) if key is not None else None
         weights = self.fit.shipped if half is None else self.fit.halves[half]
-        safe = self.safe if half is None else self.safe_halves[half]
-        return rules.model_copy(update={"weights": weights, "safe_threshold": safe})
+        limits = self.limits if half is None else self.halves_limits[half]
+        return rules.model_copy(update={"weights": weights, "threshold": limits.answer, "safe_threshold": limits.safe})
 
 
 def firings(catalog: Catalog, folds: Iterable[Collection[str]]) -> tuple[Firing, ...]:
@@ -114,13 +128,43 @@ def reliability(seen: Iterable[Firing], *, without: Collection[str] = ()) -> dic
     }
 
 
-def trust(weights: Weights, evidence: Mapping[Match, RuleEvidence], safe: float) -> Trust:
+def trust(weights: Weights, evidence: Mapping[Match, RuleEvidence], limits: Limits) -> Trust:
     """All of it together, with 1.0 for an exact hit by definition."""
     return Trust(
         weights=weights,
         rules={Match.EXACT: 1.0, **{match: found.reliability for match, found in evidence.items()}},
-        safe_threshold=safe,
+        threshold=limits.answer,
+        safe_threshold=limits.safe,
     )
+
+
+def limits(cases: Iterable[Judged], weights: Weights) -> Limits:
+    """Both limits, as these cases give them."""
+    said = [(fuse(case.opinion, weights), case.accepted) for case in cases]
+    return Limits(answer_threshold(said), safe_threshold(said))
+
+
+def answer_threshold(said: Iterable[tuple[Mapping[str, float], Collection[str]]]) -> float:
+    """Least threshold, but never below the ladder's own, from which on `PRECISION` of the answers are right.
+
+    Selective classification with a bound on the risk (Geifman and El-Yaniv 2017, arXiv:1705.08500), by the measured
+    precision itself. Never above `CAUTION`: a mapper that hardly speaks is of no use, and one that is that often
+    wrong when it is that sure needs other weights, not a higher threshold.
+
+    Args:
+        said: probabilities of the labels of a question, and the labels that would be right.
+    """
+    named = []
+    for probabilities, accepted in said:
+        best = max(probabilities, key=lambda x: (probabilities[x], x))
+        if best != UNKNOWN:
+            named.append((probabilities[best], best in accepted))
+    right, found = 0, CAUTION if named else DEFAULT_THRESHOLD
+    for given, (probability, fits) in enumerate(sorted(named, reverse=True), start=1):
+        right += fits
+        if right >= PRECISION * given:
+            found = probability
+    return round(min(CAUTION, max(DEFAULT_THRESHOLD, math.floor(found / STEP) * STEP)), 3)
 
 
 def safe_threshold(said: Iterable[tuple[Mapping[str, float], Collection[str]]]) -> float:
@@ -136,7 +180,7 @@ def safe_threshold(said: Iterable[tuple[Mapping[str, float], Collection[str]]]) 
         for probabilities, accepted in said
         if HARMLESS.isdisjoint(accepted) and max(probabilities, key=lambda x: (probabilities[x], x)) == SAFE
     ]
-    above = math.floor(max(wrong, default=0.0) / SAFE_STEP + 1.0) * SAFE_STEP
+    above = math.floor(max(wrong, default=0.0) / STEP + 1.0) * STEP
     return round(min(1.0, max(DEFAULT_THRESHOLD, above)), 3)
 
 
@@ -145,8 +189,9 @@ def calibrate(held: Sequence[Held], elsewhere: Trust | None = None, shipped: Tru
 
     Args:
         elsewhere: what cross-validation fitted on other detectors than these, for reporting.
-        shipped: what it fitted on all detectors, to ship: the weight of the retriever alone rests on more labels
-            there, and Safe is only said where neither of the two sets has a counterexample.
+        shipped: what it fitted on all detectors, to ship: the weight of the retriever alone and the threshold of
+            answers rest on more labels there, and Safe is only said where neither of the two sets has a
+            counterexample.
     """
     halves = _halves(held)
     everything = [item.judged for item in held]
@@ -163,8 +208,8 @@ def calibrate(held: Sequence[Held], elsewhere: Trust | None = None, shipped: Tru
             before={name: loss(everything, Weights(), heard) for name, heard in HEARD.items()},
             after={name: _cross_fitted(parts, fitted, heard) for name, heard in HEARD.items()},
         ),
-        safe=_safe(everything, weights, shipped),
-        safe_halves=(_safe(parts[1], fitted[0], elsewhere), _safe(parts[0], fitted[1], elsewhere)),
+        limits=_limits(everything, weights, shipped),
+        halves_limits=(_limits(parts[1], fitted[0], elsewhere), _limits(parts[0], fitted[1], elsewhere)),
         halves=halves,
     )
 
@@ -175,9 +220,10 @@ def _cross_fitted(parts: Sequence[Sequence[Judged]], fitted: Sequence[Weights], 
     return sum(c * x for c, x in zip(counts, losses, strict=True)) / sum(counts) if sum(counts) else 0.0
 
 
-def _safe(cases: Sequence[Judged], weights: Weights, other: Trust | None) -> float:
-    found = safe_threshold((fuse(case.opinion, weights), case.accepted) for case in cases)
-    return found if other is None else max(found, other.safe_threshold)
+def _limits(cases: Sequence[Judged], weights: Weights, other: Trust | None) -> Limits:
+    """Of these cases; where there is a cross-validation, precision is measured there, on many more labels."""
+    found = limits(cases, weights)
+    return found if other is None else Limits(other.threshold, max(found.safe, other.safe_threshold))
 
 
 def _halves(held: Iterable[Held]) -> dict[str, int]:

@@ -48,7 +48,6 @@ class Deployed:
     release: str
     catalog: Catalog
     trust: Trust
-    threshold: float
     adapter: Adapter
     retriever: Retriever
 
@@ -70,7 +69,6 @@ class Deployed:
             catalog=self.catalog,
             rules=rules,
             trust=self.trust,
-            threshold=self.threshold,
             release=self.release,
             apart=apart,
         )
@@ -135,7 +133,6 @@ def open_release(layout: Layout, release: str, *, threads: int) -> Deployed:
         release=release,
         catalog=catalog,
         trust=manifest.trust,
-        threshold=manifest.threshold,
         adapter=LabelScorer.load(base, folder / ADAPTER, labels, threads=threads),
         retriever=retriever.Retriever.load(folder / RETRIEVER),
     )

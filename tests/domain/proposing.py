@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from mapper_domain.catalog import Catalog
-from mapper_domain.ladder import DEFAULT_THRESHOLD, Trust
+from mapper_domain.ladder import Trust
 from mapper_domain.proposals import Proposal, Term, Vocabulary, propose
 from mapper_domain.rules import RuleMapper
 from mapper_domain.voices import Opinion, Weights
@@ -34,7 +34,6 @@ def proposed(catalog: Catalog, asked: Vocabulary, says: Sequence[Mapping[str, fl
         catalog=catalog,
         rules=RuleMapper(catalog),
         trust=TRUST,
-        threshold=DEFAULT_THRESHOLD,
         release=RELEASE,
         apart=True,
     )

@@ -5,7 +5,6 @@ from proposing import RELEASE, TRUST, opinion, proposed, vocabulary
 from pydantic import ValidationError
 
 from mapper_domain.catalog import Catalog
-from mapper_domain.ladder import DEFAULT_THRESHOLD
 from mapper_domain.privacy import looks_private
 from mapper_domain.proposals import CANDIDATES, Reason, Term, Vocabulary, catalogue_name, propose, unsure
 from mapper_domain.rules import Match, RuleMapper
@@ -84,7 +83,6 @@ def test_labels_of_one_vocabulary_speak_for_each_other(catalog: Catalog) -> None
             catalog=catalog,
             rules=RuleMapper(catalog),
             trust=TRUST,
-            threshold=DEFAULT_THRESHOLD,
             release=RELEASE,
             apart=apart,
         ).labels[-1]
@@ -102,7 +100,6 @@ def test_reviewed_labels_of_the_detector_speak_for_its_new_ones(catalog: Catalog
             catalog=catalog,
             rules=RuleMapper(catalog),
             trust=TRUST,
-            threshold=DEFAULT_THRESHOLD,
             release=RELEASE,
         ).labels
         assert found.taxonomy == (expected,)

@@ -8,7 +8,7 @@ from mapper_assets.evaluation.folds.learn import ASKED, FoldAnswers
 from mapper_assets.evaluation.folds.scores import FoldError, SettingScores, Standing
 from mapper_assets.evaluation.nonsense import Nonsense
 from mapper_assets.evaluation.scores import ADAPTER, MAPPER, MODEL, RETRIEVER, Refusals
-from mapper_assets.evaluation.trust import Firing, reliability, safe_threshold, trust
+from mapper_assets.evaluation.trust import Firing, Limits, limits, reliability, trust
 from mapper_assets.evaluation.weights import Judged, fit
 from mapper_domain.catalog import Catalog
 from mapper_domain.confidence import reliability_bins, risk_coverage
@@ -80,11 +80,11 @@ class Told(NamedTuple):
     answer: Answer
 
 
-def fitted(folds: Sequence[FoldOpinions]) -> tuple[Weights, float]:
-    """Weights of the voices and threshold of Safe, fitted on these folds."""
+def fitted(folds: Sequence[FoldOpinions]) -> tuple[Weights, Limits]:
+    """Weights of the voices, and when they may answer, fitted on these folds."""
     judged = [case for fold in folds for case in fold.judged]
     weights = fit(judged)
-    return weights, safe_threshold((fuse(case.opinion, weights), case.accepted) for case in judged)
+    return weights, limits(judged, weights)
 
 
 def assess(
@@ -107,9 +107,9 @@ def assess(
     """
     trusts = {}
     for fold in folds:
-        weights, safe = fitted([other for other in folds if other is not fold] or folds)
+        weights, bounds = fitted([other for other in folds if other is not fold] or folds)
         without = detectors[fold.answers.fold]
-        trusts[fold.answers.fold] = trust(weights, reliability(fired, without=without), safe)
+        trusts[fold.answers.fold] = trust(weights, reliability(fired, without=without), bounds)
     weighed = [_weighed(fold, folds) for fold in folds]
     told = {way: [item for fold in weighed for item in _told(fold, way, catalog, detectors, trusts)] for way in WAYS}
     first = {way: _first_choices(told[way], folds, way) for way in WAYS}

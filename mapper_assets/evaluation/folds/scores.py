@@ -94,7 +94,7 @@ class FoldScores(Value):
     Attributes:
         settings: by state of the lexicon.
         weights: of the voices, fitted on all folds; the release's `retriever` alone comes from here.
-        safe_threshold: fitted on all folds.
+        threshold: of answers, and of Safe, fitted on all folds.
         rules: how right rules were on forgotten labels of all folds.
         files: SHA-256 (hex) of the files written beside this one.
     """
@@ -102,6 +102,7 @@ class FoldScores(Value):
     inputs: FoldInputs
     settings: Mapping[Setting, SettingScores]
     weights: Weights
+    threshold: float
     safe_threshold: float
     rules: Mapping[Match, RuleEvidence]
     files: Mapping[str, str] = {}

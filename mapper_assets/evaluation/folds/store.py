@@ -68,7 +68,9 @@ def elsewhere(crossed: FoldScores | None, held_out: Collection[str]) -> tuple[Tr
         return None, None
     strict = crossed.settings["strict"].trusts
     fold = next((name for name, names in crossed.inputs.folds.items() if set(held_out) <= set(names)), None)
-    return strict.get(fold or ""), Trust(weights=crossed.weights, safe_threshold=crossed.safe_threshold)
+    return strict.get(fold or ""), Trust(
+        weights=crossed.weights, threshold=crossed.threshold, safe_threshold=crossed.safe_threshold
+    )
 
 
 def packed(said: Mapping[str, Sequence[LogProbs]], labels: Sequence[str]) -> bytes:

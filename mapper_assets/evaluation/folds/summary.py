@@ -130,12 +130,14 @@ def _calibration(scores: FoldScores) -> Table:
             " and ".join(f"{voice} {value:.3f}" for voice, value in trust.weights.together.items())
             if scores.inputs.adapters
             else "–",
+            f"{trust.threshold:.3f}",
             f"{trust.safe_threshold:.3f}",
         ]
         for fold, trust in scores.settings["strict"].trusts.items()
     ]
-    rows.append(["all, shipped", f"{scores.weights.retriever:.3f}", "–", f"{scores.safe_threshold:.3f}"])
-    columns = ["fold", "exponent of the retriever alone", "of both", "Safe from"]
+    shipped = (f"{scores.weights.retriever:.3f}", "–", f"{scores.threshold:.3f}", f"{scores.safe_threshold:.3f}")
+    rows.append(["all, shipped", *shipped])
+    columns = ["fold", "exponent of the retriever alone", "of both", "answers from", "Safe from"]
     return Table("Calibration, fitted on the other folds", columns, rows)
 
 

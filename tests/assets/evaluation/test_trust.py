@@ -7,6 +7,8 @@ from small_world import SAFE, THREAT, UNKNOWN
 from mapper_assets.evaluation.trust import (
     Firing,
     Held,
+    Limits,
+    answer_threshold,
     calibrate,
     firings,
     reliability,
@@ -60,8 +62,8 @@ def test_evidence_can_leave_out_the_detectors_that_are_scored() -> None:
 
 
 def test_an_exact_hit_is_trusted_by_definition_and_the_others_by_evidence() -> None:
-    found = trust(Weights(retriever=0.3), reliability([]), 0.7)
-    assert (found.weights.retriever, found.safe_threshold) == (0.3, 0.7)
+    found = trust(Weights(retriever=0.3), reliability([]), Limits(answer=0.8, safe=0.7))
+    assert (found.weights.retriever, found.threshold, found.safe_threshold) == (0.3, 0.8, 0.7)
     assert (found.rules[Match.EXACT], found.rules[Match.ELSEWHERE]) == (1.0, 0.5)
 
 
@@ -124,10 +126,37 @@ def test_safe_is_said_just_above_the_surest_harm_it_was_said_of(
     assert safe_threshold(said) == threshold
 
 
+def named(probability: float, *, right: bool) -> tuple[dict[str, float], tuple[str, ...]]:
+    return {THREAT: probability, SAFE: 1.0 - probability}, (THREAT if right else UNKNOWN,)
+
+
+@pytest.mark.parametrize(
+    ("said", "threshold"),
+    [
+        pytest.param([], 0.6, id="nothing is known"),
+        pytest.param([named(0.7, right=True)] * 3, 0.7, id="all right"),
+        pytest.param([named(0.55, right=True)] * 3, 0.6, id="never below the ladder's own"),
+        pytest.param([*[named(0.9, right=True)] * 60, named(0.75, right=False)], 0.75, id="one error in sixty-one"),
+        pytest.param([*[named(0.9, right=True)] * 40, named(0.75, right=False)], 0.9, id="one error in forty-one"),
+        pytest.param([named(0.99, right=False)] * 3, 0.95, id="wrong when sure"),
+        pytest.param([({UNKNOWN: 0.9, SAFE: 0.1}, (THREAT,))], 0.6, id="what is unknown is no answer"),
+    ],
+)
+def test_answers_begin_where_98_of_100_are_right(
+    said: list[tuple[dict[str, float], tuple[str, ...]]], threshold: float
+) -> None:
+    assert answer_threshold(said) == threshold
+
+
+def test_precision_is_measured_by_the_cross_validation_where_there_is_one() -> None:
+    found = calibrate(overconfident("a"), Trust(threshold=0.7), Trust(threshold=0.8))
+    assert (found.trust("a", Trust()).threshold, found.limits.answer) == (0.7, 0.8)
+
+
 def test_safe_needs_no_counterexample_in_this_set_nor_in_the_cross_validation() -> None:
     elsewhere = Trust(safe_threshold=0.9)
     shipped = Trust(safe_threshold=0.95, weights=Weights(retriever=0.42))
     found = calibrate(overconfident("a"), elsewhere, shipped)
-    assert (found.trust("a", Trust()).safe_threshold, found.safe) == (0.9, 0.95)
+    assert (found.trust("a", Trust()).safe_threshold, found.limits.safe) == (0.9, 0.95)
     assert found.fit.shipped.retriever == 0.42, "rests on all detectors"
     assert found.fit.shipped.adapter != 1.0, "rests on these cases"

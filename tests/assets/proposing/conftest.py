@@ -7,7 +7,7 @@ import pytest
 
 from mapper_assets.proposing.deployed import Deployed
 from mapper_domain.catalog import Catalog
-from mapper_domain.ladder import DEFAULT_THRESHOLD, Trust
+from mapper_domain.ladder import Trust
 from mapper_domain.question import Question
 from mapper_domain.taxonomy import UNKNOWN
 
@@ -37,6 +37,6 @@ def deployed(catalog: Catalog) -> Callable[[Mapping[str, str]], Deployed]:
 
     def make(says: Mapping[str, str]) -> Deployed:
         voice = FakeVoice(catalog, says)
-        return Deployed("0123456789abcdef", catalog, Trust(), DEFAULT_THRESHOLD, adapter=voice, retriever=voice)
+        return Deployed("0123456789abcdef", catalog, Trust(), adapter=voice, retriever=voice)
 
     return make

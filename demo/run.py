@@ -20,7 +20,7 @@ from demo.failure import DemoFailed
 from mapper_assets.settings import Settings
 from mapper_domain.catalog import Catalog, load
 from mapper_domain.errors import MapperError
-from mapper_serving import keys
+from mapper_serving.identity import keys
 
 SCOPES = {"acme": ("hipaa",), "globex": ()}
 

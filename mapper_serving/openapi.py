@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 
 from mapper_domain.events import CanonicalEvent
 from mapper_serving.bodies import BatchAnswer, BatchRequest, EventList, MapRequest
+from mapper_serving.identity.principal import Scope
 from mapper_serving.problems import KINDS, MEDIA_TYPE, Code, ProblemDocument
 from mapper_serving.proposal_bodies import ProposeRequest
 
@@ -24,16 +25,21 @@ _PUBLISHED: tuple[type[BaseModel], ...] = (
     ProposeRequest,
 )
 _SECURITY = {
-    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, or an access token of RFC 9068."},
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
 }
 VERSION_HEADERS = ("X-Taxonomy-Version", "X-Frameworks-Version", "X-Release")
 
 
-def body(model: type[BaseModel]) -> Mapping[str, Any]:
-    """The `openapi_extra` of a route that reads this JSON body and needs an API key."""
+def body(model: type[BaseModel], scope: Scope) -> Mapping[str, Any]:
+    """The `openapi_extra` of a route that reads this JSON body and needs a credential with this scope."""
     content = {"application/json": {"schema": _ref(model)}}
-    return {"requestBody": {"required": True, "content": content}, "security": [{name: []} for name in _SECURITY]}
+    return {"requestBody": {"required": True, "content": content}, **needs(scope)}
+
+
+def needs(scope: Scope) -> Mapping[str, Any]:
+    """The part of a route's `openapi_extra` that declares the scope its handler requires of the caller."""
+    return {"security": [{name: [scope]} for name in _SECURITY]}
 
 
 def answer(model: type[BaseModel], description: str, *headers: str) -> dict[str, Any]:

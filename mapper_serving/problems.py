@@ -21,6 +21,7 @@ class Code(StrEnum):
     NOT_UTF8 = "not-utf8"
     MALFORMED_JSON = "malformed-json"
     UNAUTHENTICATED = "unauthenticated"
+    INSUFFICIENT_SCOPE = "insufficient-scope"
     TENANT_MISMATCH = "tenant-mismatch"
     UNKNOWN_DETECTOR = "unknown-detector"
     NOT_FOUND = "not-found"
@@ -48,8 +49,9 @@ class Kind(BaseModel):
 KINDS: Final[Mapping[Code, Kind]] = {
     Code.NOT_UTF8: Kind(status=400, title="The body is not UTF-8"),
     Code.MALFORMED_JSON: Kind(status=400, title="The body is not JSON"),
-    Code.UNAUTHENTICATED: Kind(status=401, title="A valid API key is needed"),
-    Code.TENANT_MISMATCH: Kind(status=403, title="The API key belongs to another tenant"),
+    Code.UNAUTHENTICATED: Kind(status=401, title="A valid credential is needed"),
+    Code.INSUFFICIENT_SCOPE: Kind(status=403, title="The credential may not do this"),
+    Code.TENANT_MISMATCH: Kind(status=403, title="The credential belongs to another tenant"),
     Code.UNKNOWN_DETECTOR: Kind(status=404, title="Nobody has described this detector"),
     Code.NOT_FOUND: Kind(status=404, title="There is nothing here"),
     Code.METHOD_NOT_ALLOWED: Kind(status=405, title="This method is not offered here"),

@@ -12,8 +12,8 @@ from mapper_domain.detectors import Detector
 from mapper_domain.ladder import Answer
 from mapper_serving import outbox
 from mapper_serving.bodies import MapRequest
+from mapper_serving.identity.principal import Tenant
 from mapper_serving.ids import uuid7
-from mapper_serving.keys import Tenant
 from mapper_serving.state import Serving
 
 Labels = tuple[str, ...]

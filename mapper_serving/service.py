@@ -12,8 +12,10 @@ from mapper_domain.errors import CatalogError
 from mapper_domain.release import read_pointer
 from mapper_serving import releases, shipping
 from mapper_serving.engines.base import Engine
+from mapper_serving.identity.authentication import Identity
+from mapper_serving.identity.keyring import Keyring
+from mapper_serving.identity.principal import Tenant
 from mapper_serving.ids import uuid7
-from mapper_serving.keys import Keyring, Tenant
 from mapper_serving.mapping import Mapper
 from mapper_serving.outbox import Outbox, Rejection
 from mapper_serving.problems import Code
@@ -29,7 +31,7 @@ class Service:
 
     settings: Settings
     metrics: Metrics
-    keyring: Keyring
+    identity: Identity
     outbox: Outbox
     releases: Releases
     mapper: Mapper
@@ -60,7 +62,7 @@ async def running(settings: Settings, first: Serving, open_engine: OpenEngine) -
     On the way out nothing acknowledged is lost: the outbox is flushed, then shipped once more.
     """
     metrics = Metrics()
-    keyring = Keyring(settings.keys)
+    identity = Identity(Keyring(settings.keys))
     outbox = Outbox(
         settings.layout.outbox,
         max_rows=settings.outbox_max_events,
@@ -68,7 +70,7 @@ async def running(settings: Settings, first: Serving, open_engine: OpenEngine) -
         on_commit=lambda rows, seconds: _committed(metrics, rows, seconds),
     )
     metrics.follow("mapper_outbox_pending_events", lambda: outbox.pending)
-    metrics.follow("mapper_keys_reload_failures", lambda: keyring.failures)
+    metrics.follow("mapper_keys_reload_failures", lambda: identity.keyring.failures)
     mapper = Mapper(settings, metrics)
     metrics.follow("mapper_model_calls_per_thousand_events", mapper.calls.per_thousand)
     shipper = shipping.Shipper(
@@ -78,12 +80,13 @@ async def running(settings: Settings, first: Serving, open_engine: OpenEngine) -
         on_failure=lambda: metrics.count("mapper_shipping_failures_total"),
     )
     watcher = Releases(settings.layout, first, open_engine, metrics, retry_seconds=settings.release_retry_seconds)
-    following = asyncio.create_task(watcher.run(settings.release_poll_seconds))
+    background = [asyncio.create_task(watcher.run(settings.release_poll_seconds)), asyncio.create_task(identity.run())]
     try:
-        yield Service(settings, metrics, keyring, outbox, watcher, mapper)
+        yield Service(settings, metrics, identity, outbox, watcher, mapper)
     finally:
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
         await asyncio.to_thread(outbox.close)
         await asyncio.to_thread(shipper.close)
 

@@ -61,8 +61,7 @@ def readiness(service: Service) -> Readiness:
     problems = []
     if not service.releases.settled:
         problems.append("The release is still being loaded.")
-    if service.keyring.problem:
-        problems.append(service.keyring.problem)
+    problems.extend(service.identity.problems)
     if not service.outbox.accepts:
         problems.append(service.outbox.problem or "The outbox is full or closed.")
     serving = service.releases.current

@@ -14,7 +14,6 @@ from starlette.responses import Response
 from mapper_domain.errors import EventWriteError
 from mapper_domain.events import CanonicalEvent, Versions
 from mapper_serving import openapi
-from mapper_serving.auth import authenticate, refuse_other_tenant
 from mapper_serving.bodies import (
     BatchAnswer,
     BatchRequest,
@@ -25,7 +24,8 @@ from mapper_serving.bodies import (
     parse_item,
     parse_map,
 )
-from mapper_serving.keys import Tenant
+from mapper_serving.identity.authentication import refuse_other_tenant
+from mapper_serving.identity.principal import Principal, Scope, Tenant
 from mapper_serving.outbox import Event, Rejection, Row
 from mapper_serving.problems import Code, Refusal, respond
 from mapper_serving.routes.lean import Lean, read_body, unattributed
@@ -33,11 +33,13 @@ from mapper_serving.service import Service, rejection
 from mapper_serving.state import Serving
 
 router = APIRouter(tags=["mapping"], route_class=Lean)
+SCOPE: Scope = "map:write"
 
 _SHARED = (
     Code.NOT_UTF8,
     Code.MALFORMED_JSON,
     Code.UNAUTHENTICATED,
+    Code.INSUFFICIENT_SCOPE,
     Code.TENANT_MISMATCH,
     Code.BODY_TOO_LONG,
     Code.UNSUPPORTED_MEDIA_TYPE,
@@ -92,9 +94,13 @@ class _Call:
 
     service: Service
     serving: Serving
-    tenant: Tenant
+    principal: Principal
     now: datetime
     deadline: float
+
+    @property
+    def tenant(self) -> Tenant:
+        return self.principal.tenant
 
     @property
     def limits(self) -> Limits:
@@ -126,16 +132,17 @@ class _Call:
     "/map",
     summary="Map one detector output to a canonical event, or to one for each finding",
     responses={200: _EVENT, **openapi.problems(*_SHARED, *_SINGLE)},
-    openapi_extra=dict(openapi.body(MapRequest)),
+    openapi_extra=dict(openapi.body(MapRequest, SCOPE)),
 )
 async def map_one(request: Request) -> Response:
     """Answer with the canonical events once they are durable, or with a problem once the refusal is counted."""
     service: Service = request.app.state.service
     try:
-        call = _admit(request, service, service.settings.deadline_seconds)
+        call = await _admit(request, service, service.settings.deadline_seconds)
     except Refusal as refusal:
         return unattributed(service, refusal)
     try:
+        call.principal.require(SCOPE)
         refuse_other_tenant(request.scope["headers"], call.tenant)
         sent = parse_map(await read_body(request, service.settings.max_body_bytes), call.limits)
         events = await call.map(sent)
@@ -156,16 +163,17 @@ async def map_one(request: Request) -> Response:
     "/map/batch",
     summary="Map several outputs, each on its own",
     responses={200: _ALL, 207: _SOME, **openapi.problems(*_SHARED)},
-    openapi_extra=dict(openapi.body(BatchRequest)),
+    openapi_extra=dict(openapi.body(BatchRequest, SCOPE)),
 )
 async def map_batch(request: Request) -> Response:
     """Answer with what became of each item, in order, once all of it is durable in one transaction."""
     service: Service = request.app.state.service
     try:
-        call = _admit(request, service, service.settings.batch_deadline_seconds)
+        call = await _admit(request, service, service.settings.batch_deadline_seconds)
     except Refusal as refusal:
         return unattributed(service, refusal)
     try:
+        call.principal.require(SCOPE)
         refuse_other_tenant(request.scope["headers"], call.tenant)
         batch = parse_batch(await read_body(request, service.settings.max_body_bytes), service.settings.batch_limit)
         refuse_other_tenant((), call.tenant, batch.tenant_id)
@@ -201,15 +209,15 @@ def version_headers(serving: Serving) -> dict[str, str]:
     return dict(zip(openapi.VERSION_HEADERS, values, strict=True))
 
 
-def _admit(request: Request, service: Service, seconds: float) -> _Call:
+async def _admit(request: Request, service: Service, seconds: float) -> _Call:
     """The request as its tenant's.
 
     Raises:
         Refusal: `unauthenticated`.
     """
-    tenant = authenticate(request.scope["headers"], service.keyring)
+    principal = await service.identity.authenticate(request.scope["headers"])
     deadline = asyncio.get_running_loop().time() + seconds
-    return _Call(service, service.releases.current, tenant, datetime.now(UTC), deadline)
+    return _Call(service, service.releases.current, principal, datetime.now(UTC), deadline)
 
 
 def _unrecorded(service: Service, error: EventWriteError) -> Response:

@@ -10,7 +10,8 @@ from starlette.responses import Response
 from mapper_domain.proposal_yaml import render
 from mapper_domain.proposals import Proposal
 from mapper_serving import openapi
-from mapper_serving.auth import authenticate, refuse_other_tenant
+from mapper_serving.identity.authentication import refuse_other_tenant
+from mapper_serving.identity.principal import Scope
 from mapper_serving.problems import Code, Refusal
 from mapper_serving.proposal_bodies import ProposalAnswer, ProposeRequest, parse_vocabulary
 from mapper_serving.proposing import propose_within
@@ -22,6 +23,7 @@ YAML = "application/yaml"
 """RFC 9512."""
 
 router = APIRouter(tags=["proposals"], route_class=Lean)
+SCOPE: Scope = "map:write"
 
 _ANSWER = openapi.answer(ProposalAnswer, "The proposal, with its detector file.", *openapi.VERSION_HEADERS)
 _ANSWER["content"][YAML] = {"schema": {"type": "string"}}
@@ -29,6 +31,7 @@ _PROBLEMS = (
     Code.NOT_UTF8,
     Code.MALFORMED_JSON,
     Code.UNAUTHENTICATED,
+    Code.INSUFFICIENT_SCOPE,
     Code.TENANT_MISMATCH,
     Code.BODY_TOO_LONG,
     Code.UNSUPPORTED_MEDIA_TYPE,
@@ -41,7 +44,7 @@ _PROBLEMS = (
     "/detectors:propose",
     summary="Propose a detector file for a vocabulary",
     responses={200: _ANSWER, **openapi.problems(*_PROBLEMS)},
-    openapi_extra=dict(openapi.body(ProposeRequest)),
+    openapi_extra=dict(openapi.body(ProposeRequest, SCOPE)),
 )
 async def propose_mappings(request: Request) -> Response:
     """Answer with suggestions for every label; with `Accept: application/yaml`, with the detector file alone."""
@@ -49,8 +52,9 @@ async def propose_mappings(request: Request) -> Response:
     settings, serving = service.settings, service.releases.current
     deadline = asyncio.get_running_loop().time() + settings.proposal_deadline_seconds
     try:
-        tenant = authenticate(request.scope["headers"], service.keyring)
-        refuse_other_tenant(request.scope["headers"], tenant)
+        principal = await service.identity.authenticate(request.scope["headers"])
+        principal.require(SCOPE)
+        refuse_other_tenant(request.scope["headers"], principal.tenant)
         sent = parse_vocabulary(await read_body(request, settings.max_body_bytes), settings.proposal_limit)
     except Refusal as refusal:
         return unattributed(service, refusal)

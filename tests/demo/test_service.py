@@ -11,7 +11,7 @@ from demo.evidence import stored_events
 from demo.failure import DemoFailed
 from demo.plan import Day
 from mapper_domain.layout import Layout
-from mapper_serving import keys
+from mapper_serving.identity import keys
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]

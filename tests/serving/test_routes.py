@@ -45,7 +45,7 @@ def test_openapi_is_3_1_and_declares_bodies_answers_and_every_problem(shared_app
     assert {code for code in KINDS if f"`{code}`" in declared} == set(Code) - elsewhere
     problem = document["paths"]["/map"]["post"]["responses"]["422"]["content"]
     assert problem == {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
-    assert document["paths"]["/map"]["post"]["security"] == [{"bearer": []}, {"key": []}]
+    assert document["paths"]["/map"]["post"]["security"] == [{"bearer": ["map:write"]}, {"key": ["map:write"]}]
 
 
 def test_every_reference_in_openapi_leads_somewhere_and_schemas_fit_real_messages(shared_app: App) -> None:

@@ -4,11 +4,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from mapper_serving.identity.keyring import Keyring
+from mapper_serving.identity.keys import KeysUnreadable, StoredTenant
 from serving_app import App
 
-from mapper_serving import keys
+from mapper_serving.identity import keys
 from mapper_serving.auth import main
-from mapper_serving.keys import Keyring, KeysUnreadable, StoredTenant
 
 NEW = StoredTenant(hmac_key="00" * 32)
 

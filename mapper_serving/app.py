@@ -9,10 +9,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mapper_serving import openapi
+from mapper_serving.engines.base import OpenEngine
 from mapper_serving.middleware import Observe
 from mapper_serving.problems import Code, Refusal, respond
 from mapper_serving.proposal_bodies import ProposalAnswer
-from mapper_serving.releases import OpenEngine
 from mapper_serving.routes import health, mapping, metrics, proposals, version
 from mapper_serving.service import initial, local_engine, running
 from mapper_serving.settings import Settings

@@ -1,17 +1,16 @@
 """The parts of one running service, and how they begin and end. No HTTP here."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from mapper_domain.catalog import load as load_catalog
 from mapper_domain.errors import CatalogError
 from mapper_domain.release import read_pointer
-from mapper_serving import releases, shipping
-from mapper_serving.engines.base import Engine
+from mapper_serving import shipping
+from mapper_serving.engines.base import Engine, OpenEngine, Parts
 from mapper_serving.identity.authentication import Identity
 from mapper_serving.identity.keyring import Keyring
 from mapper_serving.identity.principal import Tenant
@@ -19,7 +18,8 @@ from mapper_serving.ids import uuid7
 from mapper_serving.mapping import Mapper
 from mapper_serving.outbox import Outbox, Rejection
 from mapper_serving.problems import Code
-from mapper_serving.releases import OpenEngine, Releases
+from mapper_serving.releases import watcher as releases
+from mapper_serving.releases.watcher import Releases
 from mapper_serving.settings import Settings
 from mapper_serving.state import Serving, rules_only
 from mapper_serving.telemetry import Metrics
@@ -100,11 +100,16 @@ def rejection(tenant: Tenant, code: Code, now: datetime) -> Rejection:
 def local_engine(settings: Settings) -> OpenEngine:
     """Opens the engine that runs in this process."""
 
-    def open_engine(base: Path, adapter: Path, retriever: Path, labels: Sequence[str]) -> Engine:
+    def open_engine(parts: Parts) -> Engine:
         from mapper_serving.engines.local import LocalEngine
 
         return LocalEngine.load(
-            base, adapter, retriever, labels, threads=settings.engine_threads, queue=settings.engine_queue
+            parts.base,
+            parts.adapter,
+            parts.retriever,
+            parts.labels,
+            threads=settings.engine_threads,
+            queue=settings.engine_queue,
         )
 
     return open_engine

@@ -1,9 +1,13 @@
 """What serving expects of a model, whoever runs it."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
 from mapper_domain.errors import EngineError, EngineOverloaded, EngineTimeout
 from mapper_domain.question import Question
+from mapper_domain.release import Manifest
 from mapper_domain.voices import Opinion
 
 Silence = Literal["overloaded", "timeout", "error"]
@@ -46,6 +50,37 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """Give back what it holds; called when nobody asks it any more."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an engine is opened from; every file was verified.
+
+    Attributes:
+        base: folder of the base model.
+        adapter: folder of the adapter over it.
+        retriever: folder of the retriever.
+        labels: every canonical label, `OTHER.Unknown` among them.
+        manifest: of the release; `manifest.adapter_sha256` names the adapter for good.
+    """
+
+    base: Path
+    adapter: Path
+    retriever: Path
+    labels: Sequence[str]
+    manifest: Manifest
+
+
+class OpenEngine(Protocol):
+    """Loads and warms the engine of a release. Called in a thread without a running loop."""
+
+    def __call__(self, parts: Parts) -> Engine:
+        """The engine.
+
+        Raises:
+            ReleaseMismatch: when it cannot be used.
+        """
         ...
 
 

@@ -20,9 +20,9 @@ from mapper_domain.taxonomy import UNKNOWN
 from mapper_domain.voices import Weights
 from mapper_serving import shipping
 from mapper_serving.app import create_app
+from mapper_serving.engines.base import OpenEngine
 from mapper_serving.engines.local import LocalEngine
 from mapper_serving.identity import keys
-from mapper_serving.releases import OpenEngine
 from mapper_serving.settings import Settings
 from mapper_serving.state import Serving, rules_only
 

@@ -1,7 +1,7 @@
 """Releases: verified before they serve, swapped under load without mixing, refused with a reason when they are bad."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,17 +12,18 @@ from serving_app import EQUALS, REPOSITORY, App, FakeScorer, running_app, undeci
 from mapper_domain.catalog import Catalog
 from mapper_domain.errors import ReleaseMismatch
 from mapper_domain.layout import Layout
-from mapper_serving.engines.base import Engine
+from mapper_serving.engines.base import Engine, Parts
 from mapper_serving.engines.local import LocalEngine
 from mapper_serving.state import Serving
 
 UNSEEN = "spear_phishing_lure_v2"
 
 
-def open_fake(base: Path, adapter: Path, retriever: Path, labels: Sequence[str]) -> Engine:
+def open_fake(parts: Parts) -> Engine:
     """An engine that gives the label written in the adapter file; refuses as the real one does."""
-    assert (retriever / RETRIEVER).is_file()
-    said = (adapter / ADAPTER).read_text()
+    labels = parts.labels
+    assert (parts.retriever / RETRIEVER).is_file()
+    said = (parts.adapter / ADAPTER).read_text()
     if said == "explode":
         raise ZeroDivisionError("an error of some library")
     if said not in labels:

@@ -7,9 +7,8 @@ machinery that made the release.
 import asyncio
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol
 
 import structlog
 from pydantic import ValidationError
@@ -22,24 +21,12 @@ from mapper_domain.privacy import lexicon
 from mapper_domain.prompt import PROMPT_VERSION
 from mapper_domain.release import ADAPTER, RETRIEVER, KnownAnswer, Manifest, read_pointer, sha256_weights, verify
 from mapper_domain.rules import RuleMapper
-from mapper_serving.engines.base import Engine
+from mapper_serving.engines.base import OpenEngine, Parts
 from mapper_serving.state import LabelKey, Serving, versions
 from mapper_serving.telemetry import Metrics
 
 ANSWERS = "answers.jsonl"
 log = structlog.get_logger(__name__)
-
-
-class OpenEngine(Protocol):
-    """Loads and warms an engine: an adapter over a base model, and a retriever."""
-
-    def __call__(self, base: Path, adapter: Path, retriever: Path, labels: Sequence[str]) -> Engine:
-        """The engine.
-
-        Raises:
-            ReleaseMismatch: when it cannot be used.
-        """
-        ...
 
 
 def load(layout: Layout, release: str, open_engine: OpenEngine) -> Serving:
@@ -68,7 +55,7 @@ def load(layout: Layout, release: str, open_engine: OpenEngine) -> Serving:
         words=lexicon(catalog),
         trust=manifest.trust,
         known=_known(folder / ANSWERS),
-        engine=open_engine(base, folder / ADAPTER, folder / RETRIEVER, labels),
+        engine=open_engine(Parts(base, folder / ADAPTER, folder / RETRIEVER, labels, manifest)),
     )
 
 

@@ -20,6 +20,7 @@ from mapper_serving.outbox import Outbox, Rejection
 from mapper_serving.problems import Code
 from mapper_serving.releases import watcher as releases
 from mapper_serving.releases.watcher import Releases
+from mapper_serving.secrets.opening import open_secrets
 from mapper_serving.settings import Settings
 from mapper_serving.state import Serving, rules_only
 from mapper_serving.telemetry import Metrics
@@ -62,7 +63,8 @@ async def running(settings: Settings, first: Serving, open_engine: OpenEngine) -
     On the way out nothing acknowledged is lost: the outbox is flushed, then shipped once more.
     """
     metrics = Metrics()
-    identity = Identity(Keyring(settings.keys))
+    secrets = open_secrets(settings, lambda source: metrics.count("mapper_secret_failures_total", source))
+    identity = Identity(await asyncio.to_thread(Keyring, settings.keys, secrets))
     outbox = Outbox(
         settings.layout.outbox,
         max_rows=settings.outbox_max_events,

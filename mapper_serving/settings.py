@@ -7,6 +7,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from mapper_domain.layout import Layout
+from mapper_serving.secrets.vault import Login
 
 
 class Settings(BaseSettings):
@@ -17,6 +18,15 @@ class Settings(BaseSettings):
     root: Path = Field(default=Path(), description="Catalogue root: holds taxonomy/, detectors/ and frameworks/.")
     artifacts: Path = Field(default=Path("artifacts"), description="Artefact root, shared with the assets.")
     keys: Path = Field(default=Path("artifacts/keys.yaml"), description="Tenants and the hashes of their API keys.")
+    secret_ttl_seconds: float = Field(default=60.0, gt=0, description="How old a secret's value may get.")
+    vault_address: str = Field(default="", description="URL of a server with the Vault API; empty: there is none.")
+    vault_namespace: str = Field(default="", description="Namespace there, where the server has several.")
+    vault_login: Login = Field(default="token", description="How to log in: token, approle, jwt or kubernetes.")
+    vault_login_mount: str = Field(default="", description="Where that method is mounted, if not under its name.")
+    vault_role: str = Field(default="", description="Role id of the AppRole, or role a signed token asks for.")
+    vault_credential: str = Field(
+        default="env:VAULT_TOKEN", description="Where token, secret id or signed token lies: env:NAME or file:/path."
+    )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     unknown_detectors: Literal["refuse", "model"] = Field(

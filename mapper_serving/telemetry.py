@@ -60,6 +60,9 @@ METRICS: Final[Mapping[str, Metric]] = {
     "mapper_release_load_duration_seconds": Metric(
         "histogram", "Time to verify, load and warm a release.", (), _LATENCY
     ),
+    "mapper_secret_failures_total": Metric(
+        "counter", "Secrets that could not be read when it was time to; the last good value stood.", ("source",)
+    ),
     "mapper_keys_reload_failures": Metric("gauge", "Times the keys file changed and could not be read."),
 }
 """Every metric of the service by full name; the documentation test compares against it."""

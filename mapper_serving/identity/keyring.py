@@ -1,8 +1,7 @@
-"""API keys in memory: finds whose a key is, and follows the keys file. No HTTP here."""
+"""API keys in memory: finds whose a key is, and follows the keys file and the secrets it refers to. No HTTP here."""
 
 import hashlib
 import hmac
-import os
 import re
 import time
 from collections.abc import Mapping
@@ -12,8 +11,11 @@ from pathlib import Path
 from mapper_domain.tenants import TenantId
 from mapper_serving.identity.keys import KEY_PATTERN, KeyFile, KeysUnreadable, StoredTenant, read
 from mapper_serving.identity.principal import Principal, Tenant
+from mapper_serving.secrets.references import SecretUnavailable
+from mapper_serving.secrets.store import Secrets
 
 FOREVER = float("inf")
+_HMAC_KEY = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +32,22 @@ _NOBODY = _Entry("0" * 64, FOREVER, None)
 
 
 class Keyring:
-    """The last good content of the keys file. `find` and `tenant` never wait; `refresh` reads.
+    """The last good content of the keys file. `find` and `tenant` never wait; `refresh` reads, and may wait.
 
     Attributes:
-        problem: why the file cannot be used as it is now, or empty.
-        failures: how often a changed file could not be read.
+        problem: what of the file cannot be used as it is now, or empty.
+        failures: how often a changed file could not be used.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, secrets: Secrets) -> None:
         self.problem = ""
         self.failures = 0
         self._path = path
+        self._secrets = secrets
         self._stamp: tuple[int, int, int] | None = None
+        self._content = KeyFile()
+        self._unreadable = ""
+        self._built: tuple[KeyFile, Mapping[TenantId, str]] | None = None
         self._entries: Mapping[str, _Entry] = {}
         self._tenants: Mapping[TenantId, Tenant] = {}
         self.refresh()
@@ -61,7 +67,28 @@ class Keyring:
         return self._tenants.get(name)
 
     def refresh(self) -> None:
-        """Read the file again if it has changed; where it cannot be used, what was known stays."""
+        """Take over what changed in the file and in its secrets; where something cannot be used, the last good stays.
+
+        A tenant whose secret was never readable is left out, so that it cannot hold up the others' changes.
+        """
+        self._read_if_changed()
+        problems = [self._unreadable] if self._unreadable else []
+        hmac_keys: dict[TenantId, str] = {}
+        for name, stored in self._content.tenants.items():
+            try:
+                hmac_keys[name] = self._hmac_key(stored)
+            except SecretUnavailable as error:
+                if self._built is not None and name in self._built[1]:
+                    hmac_keys[name] = self._built[1][name]
+                problems.append(f"Tenant {name} has no HMAC key of 64 hex digits: {error}")
+        if self._built is None or self._built[0] is not self._content or self._built[1] != hmac_keys:
+            self._build(hmac_keys)
+        problem = " ".join(problems)
+        if problem and problem != self.problem:
+            self.failures += 1
+        self.problem = problem
+
+    def _read_if_changed(self) -> None:
         try:
             status = self._path.stat()
             stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
@@ -71,34 +98,40 @@ class Keyring:
             return
         self._stamp = stamp
         try:
-            content = read(self._path)
-            tenants = {name: _tenant(name, stored) for name, stored in content.tenants.items()}
-            self._entries, self._tenants = _index(content, tenants), tenants
-            self.problem = ""
+            self._content, self._unreadable = read(self._path), ""
         except KeysUnreadable as error:
-            self.problem = str(error)
-            self.failures += 1
+            self._unreadable = str(error)
+
+    def _hmac_key(self, stored: StoredTenant) -> str:
+        if stored.hmac_key is not None:
+            return stored.hmac_key
+        reference = stored.hmac_key_ref or f"env:{stored.hmac_key_env}"
+        text = self._secrets.get(reference)
+        if not _HMAC_KEY.fullmatch(text):
+            raise SecretUnavailable(f"{reference} holds something else.")
+        return text
+
+    def _build(self, hmac_keys: Mapping[TenantId, str]) -> None:
+        stored = {name: self._content.tenants[name] for name in hmac_keys}
+        tenants = {name: _tenant(name, entry, hmac_keys[name]) for name, entry in stored.items()}
+        self._entries = {
+            key.id: _Entry(
+                key.sha256,
+                key.expires.timestamp() if key.expires else FOREVER,
+                Principal(tenants[name], key.id, frozenset(key.scopes)),
+            )
+            for name, entry in stored.items()
+            for key in entry.keys
+        }
+        self._tenants = tenants
+        self._built = (self._content, hmac_keys)
 
 
-def _tenant(name: TenantId, stored: StoredTenant) -> Tenant:
-    text = stored.hmac_key if stored.hmac_key_env is None else os.environ.get(stored.hmac_key_env, "")
-    if not text or not re.fullmatch(r"[0-9a-f]{64}", text):
-        raise KeysUnreadable(f"Tenant {name} has no HMAC key of 64 hex digits in {stored.hmac_key_env}.")
+def _tenant(name: TenantId, stored: StoredTenant, hmac_key: str) -> Tenant:
     return Tenant(
         id=name,
         environment=stored.environment,
         expected_detectors=stored.expected_detectors,
         conditions=frozenset(f"tenant.scope.{scope}" for scope in stored.scopes),
-        hmac_key=bytes.fromhex(text),
+        hmac_key=bytes.fromhex(hmac_key),
     )
-
-
-def _index(content: KeyFile, tenants: Mapping[TenantId, Tenant]) -> Mapping[str, _Entry]:
-    found: dict[str, _Entry] = {}
-    for name, stored in content.tenants.items():
-        for key in stored.keys:
-            if key.id in found:
-                raise KeysUnreadable(f"Key {key.id} is listed twice.")
-            principal = Principal(tenants[name], key.id, frozenset(key.scopes))
-            found[key.id] = _Entry(key.sha256, key.expires.timestamp() if key.expires else FOREVER, principal)
-    return found

@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -47,20 +48,22 @@ class StoredTenant(Value):
     Attributes:
         scopes: conditions of framework mappings that hold for it, for example `hipaa`.
         hmac_key: 64 hex digits; the key under which labels that may not be stored are hashed.
-        hmac_key_env: name of the environment variable that holds it instead.
+        hmac_key_ref: where it lies instead (`mapper_serving.secrets`); follows a rotation there.
+        hmac_key_env: the same as a reference to an environment variable of this name.
     """
 
     environment: Environment = "prod"
     expected_detectors: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
     hmac_key: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$", repr=False)
+    hmac_key_ref: str | None = None
     hmac_key_env: str | None = None
     keys: tuple[StoredKey, ...] = ()
 
     @model_validator(mode="after")
     def _one_hmac_key(self) -> "StoredTenant":
-        if (self.hmac_key is None) == (self.hmac_key_env is None):
-            raise ValueError("give exactly one of hmac_key and hmac_key_env")
+        if sum(key is not None for key in (self.hmac_key, self.hmac_key_ref, self.hmac_key_env)) != 1:
+            raise ValueError("give exactly one of hmac_key, hmac_key_ref and hmac_key_env")
         return self
 
 
@@ -68,6 +71,13 @@ class KeyFile(Value):
     """The whole file."""
 
     tenants: Mapping[TenantId, StoredTenant] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _ids_once(self) -> "KeyFile":
+        counts = Counter(key.id for tenant in self.tenants.values() for key in tenant.keys)
+        if twice := sorted(key_id for key_id, count in counts.items() if count > 1):
+            raise ValueError(f"listed twice: {', '.join(twice)}")
+        return self
 
 
 def read(path: Path) -> KeyFile:

@@ -12,7 +12,7 @@ from mapper_domain.release import read_pointer
 from mapper_serving import shipping
 from mapper_serving.engines.base import Engine, OpenEngine, Parts
 from mapper_serving.identity.authentication import Identity
-from mapper_serving.identity.keyring import Keyring
+from mapper_serving.identity.opening import open_identity
 from mapper_serving.identity.principal import Tenant
 from mapper_serving.ids import uuid7
 from mapper_serving.mapping import Mapper
@@ -64,7 +64,7 @@ async def running(settings: Settings, first: Serving, open_engine: OpenEngine) -
     """
     metrics = Metrics()
     secrets = open_secrets(settings, lambda source: metrics.count("mapper_secret_failures_total", source))
-    identity = Identity(await asyncio.to_thread(Keyring, settings.keys, secrets))
+    identity = await asyncio.to_thread(open_identity, settings, secrets, metrics)
     outbox = Outbox(
         settings.layout.outbox,
         max_rows=settings.outbox_max_events,
@@ -72,7 +72,6 @@ async def running(settings: Settings, first: Serving, open_engine: OpenEngine) -
         on_commit=lambda rows, seconds: _committed(metrics, rows, seconds),
     )
     metrics.follow("mapper_outbox_pending_events", lambda: outbox.pending)
-    metrics.follow("mapper_keys_reload_failures", lambda: identity.keyring.failures)
     mapper = Mapper(settings, metrics)
     metrics.follow("mapper_model_calls_per_thousand_events", mapper.calls.per_thousand)
     shipper = shipping.Shipper(

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from mapper_domain.layout import Layout
+from mapper_serving.identity.tokens import Algorithm
 from mapper_serving.secrets.vault import Login
 
 
@@ -18,6 +20,17 @@ class Settings(BaseSettings):
     root: Path = Field(default=Path(), description="Catalogue root: holds taxonomy/, detectors/ and frameworks/.")
     artifacts: Path = Field(default=Path("artifacts"), description="Artefact root, shared with the assets.")
     keys: Path = Field(default=Path("artifacts/keys.yaml"), description="Tenants and the hashes of their API keys.")
+    oidc_issuer: str = Field(default="", description="Issuer of access tokens, as in `iss`; empty: none are taken.")
+    oidc_audience: str = Field(default="", description="What `aud` of an access token must name.")
+    oidc_jwks: str = Field(default="", validate_default=True, description="The issuer's keys: a file or https URL.")
+    oidc_algorithms: tuple[Algorithm, ...] = Field(
+        default=("RS256", "PS256", "ES256"), min_length=1, description="What may have signed a token; a JSON list."
+    )
+    oidc_tenant_claim: str = Field(default="tenant_id", description="Claim that holds the tenant id.")
+    oidc_scope_claim: str = Field(default="scope", description="Claim that holds the scopes, as text or list.")
+    oidc_leeway_seconds: int = Field(default=30, ge=0, le=300, description="How far the issuer's clock may differ.")
+    oidc_jwks_ttl_seconds: float = Field(default=300.0, gt=0, description="How old the issuer's keys may get.")
+    oidc_jwks_retry_seconds: float = Field(default=10.0, gt=0, description="Least time between two fetches of them.")
     secret_ttl_seconds: float = Field(default=60.0, gt=0, description="How old a secret's value may get.")
     vault_address: str = Field(default="", description="URL of a server with the Vault API; empty: there is none.")
     vault_namespace: str = Field(default="", description="Namespace there, where the server has several.")
@@ -57,6 +70,17 @@ class Settings(BaseSettings):
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged.")
     shutdown_seconds: int = Field(default=20, ge=0, description="Time requests in flight get to finish on shutdown.")
+
+    @field_validator("oidc_jwks")
+    @classmethod
+    def _issuer_is_whole(cls, place: str, info: ValidationInfo) -> str:
+        given = (place, info.data.get("oidc_issuer"), info.data.get("oidc_audience"))
+        if any(given) and not all(given):
+            raise ValueError("set MAPPER_OIDC_ISSUER, MAPPER_OIDC_AUDIENCE and MAPPER_OIDC_JWKS, or none of them")
+        url = urlsplit(place)
+        if url.scheme == "http" and url.hostname not in ("127.0.0.1", "::1", "localhost"):
+            raise ValueError("keys are fetched over https, but from this machine itself")
+        return place
 
     @property
     def layout(self) -> Layout:

@@ -63,6 +63,7 @@ METRICS: Final[Mapping[str, Metric]] = {
     "mapper_secret_failures_total": Metric(
         "counter", "Secrets that could not be read when it was time to; the last good value stood.", ("source",)
     ),
+    "mapper_jwks_fetches_total": Metric("counter", "Fetches of the token issuer's keys, by outcome.", ("outcome",)),
     "mapper_keys_reload_failures": Metric("gauge", "Times the keys file changed and could not be read."),
 }
 """Every metric of the service by full name; the documentation test compares against it."""

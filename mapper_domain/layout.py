@@ -59,6 +59,16 @@ class Layout:
         return self.root / "releases"
 
     @property
+    def release_cache(self) -> Path:
+        """What one machine fetched of releases kept elsewhere, and what it learnt of canaries; may be deleted."""
+        return self.root / "release_cache"
+
+    @property
+    def vllm(self) -> Path:
+        """Logs and merged models of vLLM servers on this machine; may be deleted while none runs."""
+        return self.root / "vllm"
+
+    @property
     def outbox(self) -> Path:
         """The durable outbox of the embedded service."""
         return self.root / "outbox" / "outbox.sqlite"

@@ -29,6 +29,12 @@ def instruction(detector: str, label: str, *, kind: str = "", field: str | None 
     return "Map to the taxonomy. " + ", ".join(parts)
 
 
+def beginning(question: str) -> str:
+    """What all questions about one detector and field begin with: the instruction up to the label, if it has one."""
+    before, mark, _ = question.partition(", Output:")
+    return before + mark if mark else ""
+
+
 def prompt(question: str) -> str:
     """The text the model continues; what follows it is `answer(...)` and the end-of-text token."""
     return f"{question}\n"
@@ -37,6 +43,17 @@ def prompt(question: str) -> str:
 def answer(labels: Sequence[str]) -> str:
     """The response text for these labels: compact JSON, taxonomy first."""
     return json.dumps({"taxonomy": list(labels)}, separators=(",", ":"))
+
+
+def schema(labels: Sequence[str]) -> dict[str, object]:
+    """The JSON Schema of the answers that name one of these labels, for servers that hold a model to a schema."""
+    named = {"type": "array", "items": {"enum": list(labels)}, "minItems": 1, "maxItems": 1}
+    return {
+        "type": "object",
+        "properties": {"taxonomy": named},
+        "required": ["taxonomy"],
+        "additionalProperties": False,
+    }
 
 
 def one_line(text: str) -> str:

@@ -1,10 +1,11 @@
-"""The token trie of all allowed answers: what must be fed to a model to score them all at once. No torch here.
+"""The token trie of all allowed answers: what must be fed to a model to score them all, and how. No torch here.
 
 Answers share long beginnings, so their trie has far fewer nodes than all answers have tokens. And
 where a node has a single child the next token is certain under constrained decoding, so a path need
 not be fed below its last branching node.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -51,6 +52,24 @@ class Trie:
         for index, parent in enumerate(self.parents):
             found.append((*(() if parent == ROOT else found[parent]), index))
         return tuple(found)
+
+    def leading_to(self, decision: Decision) -> tuple[int, ...]:
+        """The tokens between the prompt and a decision."""
+        return () if decision.node == ROOT else tuple(self.tokens[node] for node in self.ancestors[decision.node])
+
+    def logprobs(self, weights: Sequence[Sequence[float]]) -> list[float]:
+        """Natural-log probability of each sequence, renormalised over the children of every decision on its way.
+
+        Args:
+            weights: for each decision the log-weights of its children, in their order, up to a constant of its own:
+                a model's log-probabilities over its whole vocabulary will do.
+        """
+        shares = []
+        for own in weights:
+            peak = max(own)
+            total = peak + math.log(math.fsum(math.exp(weight - peak) for weight in own))
+            shares.append([weight - total for weight in own])
+        return [math.fsum(shares[decision][child] for decision, child in path) for path in self.paths]
 
 
 @dataclass

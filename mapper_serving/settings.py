@@ -46,30 +46,65 @@ class Settings(BaseSettings):
         default="model", description="What to do with a detector nobody has described: ask the model, or 404."
     )
 
-    deadline_seconds: float = Field(default=2.0, gt=0, description="Time one /map may wait for the model.")
+    deadline_seconds: float = Field(default=0.5, gt=0, description="Time one /map may wait for the model.")
     batch_deadline_seconds: float = Field(default=30.0, gt=0, description="The same for a whole /map/batch.")
     proposal_deadline_seconds: float = Field(
         default=30.0, gt=0, description="Time the model gets for one vocabulary of /detectors:propose."
     )
+    engine: Literal["local", "vllm"] = Field(default="local", description="What runs the adapter.")
     engine_queue: int = Field(default=64, ge=1, description="Questions that may wait for the model at once.")
     engine_threads: int = Field(default=1, ge=1, description="Compute threads of the local engine.")
+    vllm_url: str = Field(default="", description="URL of a vLLM server that is not ours to start.")
+    vllm_python: str = Field(
+        default=".venv-vllm/bin/python", description="Interpreter of the environment vLLM is in, to start a server."
+    )
+    vllm_arguments: str = Field(default="", description="Further arguments of a server that is started here.")
+    vllm_merged: bool = Field(default=False, description="Serve base model and adapter merged, without LoRA.")
+    vllm_kv_gib: int = Field(default=1, ge=1, description="GiB a server on a CPU takes for keys and values.")
+    vllm_memory_bytes: int = Field(
+        default=0, ge=0, description="Memory that must be free to start a server; 0 estimates it from the weights."
+    )
+    vllm_start_seconds: float = Field(default=300.0, gt=0, description="Time a server has to come into service.")
+    vllm_hang_seconds: float = Field(default=10.0, gt=0, description="Silent for so long, a server is replaced.")
     release_poll_seconds: float = Field(default=2.0, gt=0, description="How often the release pointer is read.")
     release_retry_seconds: float = Field(default=30.0, gt=0, description="When a refused release is tried again.")
 
-    batch_limit: int = Field(default=100, ge=1, description="Most items of one batch.")
+    batch_limit: int = Field(default=1000, ge=1, description="Most items of one batch.")
     proposal_limit: int = Field(default=500, ge=1, description="Most labels of one vocabulary.")
     max_body_bytes: int = Field(default=1_048_576, ge=1024, description="Longest request body.")
+    max_batch_bytes: int = Field(default=8_388_608, ge=1024, description="Longest body of a batch.")
     max_output_bytes: int = Field(default=65_536, ge=64, description="Longest native detector output.")
     max_age_days: int = Field(default=92, ge=0, description="How far back `occurred_at` may lie.")
     clock_skew_seconds: int = Field(default=300, ge=0, description="How far ahead `occurred_at` may lie.")
+
+    outbox_url: str = Field(
+        default="", repr=False, description="PostgreSQL with the outbox, `postgresql://…`; empty: a SQLite file."
+    )
+    outbox_owner_url: str = Field(
+        default="", repr=False, description="The same as the role that owns the schema, which is migrated at start."
+    )
+    rate_limit_key: int = Field(default=120_000, ge=0, description="Requests of one key in a window; 0: no limit.")
+    rate_limit_tenant: int = Field(default=240_000, ge=0, description="The same for a tenant, whatever its keys.")
+    rate_limit_ip: int = Field(default=240_000, ge=0, description="The same for an address, known or not.")
+    rate_limit_seconds: int = Field(default=60, ge=1, description="The window.")
 
     outbox_max_events: int = Field(default=200_000, ge=1, description="Rows the outbox holds before it refuses.")
     outbox_max_bytes: int = Field(default=2_147_483_648, ge=65_536, description="Bytes the outbox file may take.")
     ship_seconds: float = Field(default=5.0, gt=0, description="How often events are shipped to segments.")
     segment_rows: int = Field(default=10_000, ge=1, description="Most rows of one segment.")
+    segments: str = Field(
+        default="", description="Where segments and ledgers go: a folder or `s3://bucket/prefix`; empty: the artefacts."
+    )
+    clickhouse_url: str = Field(
+        default="", repr=False, description="ClickHouse that segments are loaded into; empty: there is none."
+    )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged.")
+    drain_seconds: float = Field(
+        default=0.0, ge=0, description="How long it is not ready but still answers before it stops listening."
+    )
     shutdown_seconds: int = Field(default=20, ge=0, description="Time requests in flight get to finish on shutdown.")
+    shutdown_ship_seconds: float = Field(default=5.0, ge=0, description="Time the last shipment gets after that.")
 
     @field_validator("oidc_jwks")
     @classmethod

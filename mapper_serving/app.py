@@ -1,7 +1,7 @@
 """Builds the application: the one place where its parts meet."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -10,11 +10,14 @@ from starlette.responses import Response
 
 from mapper_serving import openapi
 from mapper_serving.engines.base import OpenEngine
+from mapper_serving.engines.opening import opener
+from mapper_serving.listings import ReleaseList
 from mapper_serving.middleware import Observe
-from mapper_serving.problems import Code, Refusal, respond
+from mapper_serving.problems import Code, Refusal
 from mapper_serving.proposal_bodies import ProposalAnswer
-from mapper_serving.routes import health, mapping, metrics, proposals, version
-from mapper_serving.service import initial, local_engine, running
+from mapper_serving.responses import respond
+from mapper_serving.routes import batch, catalogue, health, lean, mapping, metrics, proposals, releases, version
+from mapper_serving.service import initial, running
 from mapper_serving.settings import Settings
 from mapper_serving.state import Serving
 
@@ -27,21 +30,26 @@ def create_app(
     Args:
         settings: by default from `MAPPER_*`.
         first: what answers until a release is loaded; by default the rules of the catalogue at `settings.root`.
-        open_engine: how a release's engine is opened; by default in this process.
+        open_engine: how a release's engine is opened; by default as `settings.engine` says.
 
     Raises:
         CatalogError: when there is neither a usable catalogue nor a release.
         ReleaseError: when there is no usable catalogue and the release cannot be used either.
+        EngineError: when the engine that is asked for is not installed.
     """
     settings = settings or Settings()
-    open_engine = open_engine or local_engine(settings)
+    closing = ExitStack()
+    if open_engine is None:
+        open_engine = shared = opener(settings)
+        closing.callback(shared.close)
     first = first or initial(settings, open_engine)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with running(settings, first, open_engine) as service:
-            app.state.service = service
-            yield
+        with closing:
+            async with running(settings, first, open_engine) as service:
+                app.state.service = service
+                yield
 
     app = FastAPI(
         title="Llama Mapper",
@@ -51,11 +59,11 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    for routes in (mapping.router, proposals.router, health.router, metrics.router, version.router):
-        app.include_router(routes)
-    app.add_middleware(Observe)
+    for part in (mapping, batch, proposals, catalogue, releases, health, metrics, version):
+        app.include_router(part.router)
+    app.add_middleware(Observe, direct=lean.direct(app.routes))
     app.add_exception_handler(HTTPException, _plain_problem)
-    openapi.install(app, health.Alive, health.Readiness, version.VersionInfo, ProposalAnswer)
+    openapi.install(app, ProposalAnswer, *health.ANSWERS, *catalogue.ANSWERS, ReleaseList, version.VersionInfo)
     return app
 
 

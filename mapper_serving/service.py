@@ -9,19 +9,24 @@ from datetime import UTC, datetime
 from mapper_domain.catalog import load as load_catalog
 from mapper_domain.errors import CatalogError
 from mapper_domain.release import read_pointer
-from mapper_serving import shipping
-from mapper_serving.engines.base import Engine, OpenEngine, Parts
+from mapper_serving.engines.base import OpenEngine
+from mapper_serving.idempotency import Idempotency
 from mapper_serving.identity.authentication import Identity
 from mapper_serving.identity.opening import open_identity
 from mapper_serving.identity.principal import Tenant
 from mapper_serving.ids import uuid7
 from mapper_serving.mapping import Mapper
-from mapper_serving.outbox import Outbox, Rejection
+from mapper_serving.outbox.group_commit import Outbox, age
+from mapper_serving.outbox.open import open_outbox
+from mapper_serving.outbox.rows import Rejection
 from mapper_serving.problems import Code
+from mapper_serving.rates import RateLimits
 from mapper_serving.releases import watcher as releases
 from mapper_serving.releases.watcher import Releases
 from mapper_serving.secrets.opening import open_secrets
 from mapper_serving.settings import Settings
+from mapper_serving.shipping.drain import Shipped
+from mapper_serving.shipping.shipper import Progress, Shipper
 from mapper_serving.state import Serving, rules_only
 from mapper_serving.telemetry import Metrics
 
@@ -36,6 +41,8 @@ class Service:
     outbox: Outbox
     releases: Releases
     mapper: Mapper
+    rates: RateLimits
+    idempotency: Idempotency
 
 
 def initial(settings: Settings, open_engine: OpenEngine) -> Serving:
@@ -65,31 +72,21 @@ async def running(settings: Settings, first: Serving, open_engine: OpenEngine) -
     metrics = Metrics()
     secrets = open_secrets(settings, lambda source: metrics.count("mapper_secret_failures_total", source))
     identity = await asyncio.to_thread(open_identity, settings, secrets, metrics)
-    outbox = Outbox(
-        settings.layout.outbox,
-        max_rows=settings.outbox_max_events,
-        max_bytes=settings.outbox_max_bytes,
-        on_commit=lambda rows, seconds: _committed(metrics, rows, seconds),
-    )
-    metrics.follow("mapper_outbox_pending_events", lambda: outbox.pending)
+    outbox = open_outbox(settings, lambda rows, seconds: _committed(metrics, rows, seconds))
+    _follow(metrics, outbox)
     mapper = Mapper(settings, metrics)
     metrics.follow("mapper_model_calls_per_thousand_events", mapper.calls.per_thousand)
-    shipper = shipping.Shipper(
-        settings,
-        on_shipped=lambda shipped: _shipped(metrics, shipped),
-        on_round=outbox.recount,
-        on_failure=lambda: metrics.count("mapper_shipping_failures_total"),
-    )
+    shipper = Shipper(settings, _progress(metrics, outbox))
     watcher = Releases(settings.layout, first, open_engine, metrics, retry_seconds=settings.release_retry_seconds)
     background = [asyncio.create_task(watcher.run(settings.release_poll_seconds)), asyncio.create_task(identity.run())]
     try:
-        yield Service(settings, metrics, identity, outbox, watcher, mapper)
+        yield Service(settings, metrics, identity, outbox, watcher, mapper, _rates(settings), Idempotency(outbox))
     finally:
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         await asyncio.to_thread(outbox.close)
-        await asyncio.to_thread(shipper.close)
+        await asyncio.to_thread(shipper.close, settings.shutdown_ship_seconds)
 
 
 def rejection(tenant: Tenant, code: Code, now: datetime) -> Rejection:
@@ -98,22 +95,9 @@ def rejection(tenant: Tenant, code: Code, now: datetime) -> Rejection:
     return Rejection(tenant.id, moment.date().isoformat(), uuid7(), moment.isoformat(), code)
 
 
-def local_engine(settings: Settings) -> OpenEngine:
-    """Opens the engine that runs in this process."""
-
-    def open_engine(parts: Parts) -> Engine:
-        from mapper_serving.engines.local import LocalEngine
-
-        return LocalEngine.load(
-            parts.base,
-            parts.adapter,
-            parts.retriever,
-            parts.labels,
-            threads=settings.engine_threads,
-            queue=settings.engine_queue,
-        )
-
-    return open_engine
+def _rates(settings: Settings) -> RateLimits:
+    quotas = {"key": settings.rate_limit_key, "tenant": settings.rate_limit_tenant, "ip": settings.rate_limit_ip}
+    return RateLimits(quotas, settings.rate_limit_seconds)
 
 
 def _committed(metrics: Metrics, rows: int, seconds: float) -> None:
@@ -124,6 +108,16 @@ def _committed(metrics: Metrics, rows: int, seconds: float) -> None:
         metrics.count("mapper_outbox_failures_total")
 
 
-def _shipped(metrics: Metrics, shipped: shipping.Shipped) -> None:
-    metrics.count("mapper_shipped_events_total", amount=shipped.events)
-    metrics.count("mapper_shipped_rejections_total", amount=shipped.rejections)
+def _follow(metrics: Metrics, outbox: Outbox) -> None:
+    metrics.follow("mapper_outbox_pending_events", lambda: outbox.pending)
+    metrics.follow("mapper_outbox_lag_seconds", lambda: age(outbox.backlog.oldest))
+    metrics.follow("mapper_clickhouse_pending_segments", lambda: outbox.backlog.deliveries)
+    metrics.follow("mapper_clickhouse_lag_seconds", lambda: age(outbox.backlog.oldest_delivery))
+
+
+def _progress(metrics: Metrics, outbox: Outbox) -> Progress:
+    def shipped(sink: str, moved: Shipped) -> None:
+        metrics.count("mapper_shipped_events_total", sink, amount=moved.events)
+        metrics.count("mapper_shipped_rejections_total", amount=moved.rejections)
+
+    return Progress(shipped, lambda sink: metrics.count("mapper_shipping_failures_total", sink), outbox.recount)

@@ -1,13 +1,13 @@
-"""`GET /livez` and `GET /readyz`: whether the process runs, and whether it should be sent requests."""
+"""`GET /livez`, `/startupz`, `/readyz`: whether the process runs, has begun, and should be sent requests."""
 
 from http import HTTPStatus
 
-import orjson
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
 from mapper_serving import openapi
+from mapper_serving.responses import json
 from mapper_serving.service import Service
 
 router = APIRouter(tags=["health"])
@@ -19,6 +19,12 @@ class Alive(BaseModel):
     status: str = "alive"
 
 
+class Started(BaseModel):
+    """Whether the replica has begun: its release was loaded or refused, and until then it may take its time."""
+
+    started: bool
+
+
 class Readiness(BaseModel):
     """Whether this replica should be sent requests, and why not.
 
@@ -27,6 +33,7 @@ class Readiness(BaseModel):
         mode: `model` with a release, `rules` without.
         release: the release that serves, or `rules`.
         refused: why the release the pointer names does not serve, or empty; the last good one does meanwhile.
+        degraded: why the model answers with less than it should, or empty; requests are answered all the same.
         problems: what keeps the replica from being ready.
         pending: rows that wait to be shipped.
     """
@@ -35,14 +42,29 @@ class Readiness(BaseModel):
     mode: str
     release: str
     refused: str
+    degraded: str
     problems: tuple[str, ...]
     pending: int
+
+
+ANSWERS = (Alive, Started, Readiness)
 
 
 @router.get("/livez", responses={200: openapi.answer(Alive, "The process answers.")})
 async def livez() -> Response:
     """Always 200: whoever reads it knows that the event loop turns."""
-    return Response(Alive().model_dump_json(), media_type="application/json")
+    return json(Alive())
+
+
+@router.get(
+    "/startupz",
+    responses={200: openapi.answer(Started, "Begun."), 503: openapi.answer(Started, "Still loading.")},
+)
+async def startupz(request: Request) -> Response:
+    """200 once, and from then on always; for a startup probe."""
+    service: Service = request.app.state.service
+    started = service.releases.settled
+    return json(Started(started=started), HTTPStatus.OK if started else HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 @router.get(
@@ -53,7 +75,7 @@ async def readyz(request: Request) -> Response:
     """200 when requests would be answered and recorded."""
     state = readiness(request.app.state.service)
     status = HTTPStatus.OK if state.status == "ready" else HTTPStatus.SERVICE_UNAVAILABLE
-    return Response(orjson.dumps(state.model_dump()), status_code=status, media_type="application/json")
+    return json(state, status)
 
 
 def readiness(service: Service) -> Readiness:
@@ -70,6 +92,7 @@ def readiness(service: Service) -> Readiness:
         mode="rules" if serving.engine is None else "model",
         release=serving.versions.release,
         refused=service.releases.refused,
+        degraded=serving.engine.problem if serving.engine else "",
         problems=tuple(problems),
         pending=service.outbox.pending,
     )

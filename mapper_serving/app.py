@@ -9,14 +9,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mapper_serving import openapi
+from mapper_serving.answers import ProposalAnswer
 from mapper_serving.engines.base import OpenEngine
 from mapper_serving.engines.opening import opener
-from mapper_serving.listings import ReleaseList
+from mapper_serving.listings import EventPage, ReleaseList
 from mapper_serving.middleware import Observe
 from mapper_serving.problems import Code, Refusal
-from mapper_serving.proposal_bodies import ProposalAnswer
 from mapper_serving.responses import respond
-from mapper_serving.routes import batch, catalogue, health, lean, mapping, metrics, proposals, releases, version
+from mapper_serving.routes import batch, catalogue, events, health, lean, mapping, metrics, proposals, releases, version
 from mapper_serving.service import initial, running
 from mapper_serving.settings import Settings
 from mapper_serving.state import Serving
@@ -59,11 +59,13 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    for part in (mapping, batch, proposals, catalogue, releases, health, metrics, version):
+    for part in (mapping, batch, proposals, events, catalogue, releases, health, metrics, version):
         app.include_router(part.router)
     app.add_middleware(Observe, direct=lean.direct(app.routes))
     app.add_exception_handler(HTTPException, _plain_problem)
-    openapi.install(app, ProposalAnswer, *health.ANSWERS, *catalogue.ANSWERS, ReleaseList, version.VersionInfo)
+    openapi.install(
+        app, ProposalAnswer, *health.ANSWERS, *catalogue.ANSWERS, ReleaseList, EventPage, version.VersionInfo
+    )
     return app
 
 

@@ -1,4 +1,4 @@
-"""Request and batch bodies as callers see them: closed, and parsed once. No decisions here."""
+"""Bodies of requests as callers see them: closed, and parsed once. No decisions here."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,8 +8,6 @@ from typing import Literal, cast
 import orjson
 from pydantic import (
     AwareDatetime,
-    BaseModel,
-    ConfigDict,
     Field,
     JsonValue,
     ValidationError,
@@ -18,11 +16,12 @@ from pydantic import (
 )
 
 from mapper_domain.detectors import Detector
-from mapper_domain.events import CanonicalEvent, Environment
+from mapper_domain.events import Environment
 from mapper_domain.payloads import MAX_DESCRIPTION, MAX_FIELD
 from mapper_domain.privacy import is_name, is_reference, is_version
 from mapper_domain.verdicts import MAX_LABEL
-from mapper_serving.problems import Code, FieldProblem, ProblemDocument, Refusal, invalid_request
+from mapper_serving.answers import Closed
+from mapper_serving.problems import Code, FieldProblem, Refusal, invalid_request
 from mapper_serving.settings import Settings
 
 
@@ -33,12 +32,6 @@ class Limits:
     detectors: Mapping[str, Detector]
     now: datetime
     settings: Settings
-
-
-class Closed(BaseModel):
-    """A body: no field but the declared ones, and errors that do not repeat what was sent."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Metadata(Closed):
@@ -117,51 +110,6 @@ class BatchRequest(Closed):
 
     items: list[JsonValue] = Field(min_length=1)
     tenant_id: str | None = None
-
-
-class RecordedEvent(Closed):
-    """An event and the id it is stored under."""
-
-    event_id: str
-    event: CanonicalEvent
-
-
-class EventList(Closed):
-    """Answer to an output that was sent with `"events": "per_finding"`: its events in the order of the findings.
-
-    An output in which nothing was found, or whose detector failed, has one event.
-    """
-
-    events: tuple[RecordedEvent, ...] = Field(min_length=1)
-
-
-class BatchItem(Closed):
-    """What became of one item, at the place the item had.
-
-    Exactly one of: `event_id` and `event`; `events`, when the item asked for one per finding; `problem`.
-    """
-
-    index: int
-    status: int
-    event_id: str | None = None
-    event: CanonicalEvent | None = None
-    events: tuple[RecordedEvent, ...] | None = None
-    problem: ProblemDocument | None = None
-
-
-class BatchCounts(Closed):
-    """Of items, whatever number of events one became: received = accepted + rejected."""
-
-    received: int
-    accepted: int
-    rejected: int
-
-
-class BatchAnswer(Closed):
-    """Answer to a batch, items in the order they were sent."""
-
-    items: tuple[BatchItem, ...]
-    counts: BatchCounts
 
 
 _DECLARED = frozenset({*MapRequest.model_fields, *Metadata.model_fields, *BatchRequest.model_fields})

@@ -1,12 +1,15 @@
-"""Around every request: its metrics, and a last resort that answers and logs without repeating the request."""
+"""Around every request: its metrics, the headers every answer has, and a last resort that repeats nothing of it."""
 
 import time
+from collections.abc import Mapping
 
 import structlog
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mapper_serving.problems import Code, Refusal, respond
+from mapper_serving.problems import Code, Refusal
+from mapper_serving.responses import headers_of, respond
+from mapper_serving.routes.lean import Endpoint
 from mapper_serving.service import Service
 
 CLIENT_CLOSED = 499
@@ -16,8 +19,15 @@ log = structlog.get_logger(__name__)
 class Observe:
     """Counts and times requests by path template and status; turns an unexpected error into a bare problem."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, direct: Mapping[tuple[str, str], Endpoint]) -> None:
+        """Around an application.
+
+        Args:
+            app: answers what nobody answers directly.
+            direct: endpoints by method and path that are called at once, without matching every route.
+        """
         self._app = app
+        self._direct = direct
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI connection."""
@@ -25,30 +35,38 @@ class Observe:
             await self._app(scope, receive, send)
             return
         started = time.monotonic()
+        service: Service = scope["app"].state.service
+        endpoint = self._direct.get((scope["method"], scope["path"]))
         status = 0
 
         async def watch(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                message["headers"] = [*message["headers"], *headers_of(scope, service.releases.current)]
             await send(message)
 
         try:
-            await self._app(scope, receive, watch)
+            if endpoint is None:
+                await self._app(scope, receive, watch)
+            else:
+                response = await endpoint(Request(scope, receive))
+                await response(scope, receive, watch)
         except ClientDisconnect:
             status = CLIENT_CLOSED
         except Exception as error:  # the framework would log the message, which may hold input
-            log.error("request.failed", route=_template(scope), exc_info=error)
+            log.error("request.failed", route=_template(scope, endpoint), exc_info=error)
             if not status:
                 await respond(Refusal(Code.INTERNAL_ERROR, "The service failed; it has been logged."))(
                     scope, receive, watch
                 )
-        service: Service = scope["app"].state.service
-        route = _template(scope)
+        route = _template(scope, endpoint)
         service.metrics.count("mapper_requests_total", route, str(status))
         service.metrics.observe("mapper_request_duration_seconds", time.monotonic() - started, route)
 
 
-def _template(scope: Scope) -> str:
+def _template(scope: Scope, endpoint: Endpoint | None) -> str:
     """The path as it was declared; what the caller wrote never becomes a label."""
+    if endpoint is not None:
+        return str(scope["path"])
     return getattr(scope.get("route"), "path", "unmatched")

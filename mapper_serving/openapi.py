@@ -9,10 +9,12 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from mapper_domain.events import CanonicalEvent
-from mapper_serving.bodies import BatchAnswer, BatchRequest, EventList, MapRequest
+from mapper_serving.answers import BatchAnswer, EventList
+from mapper_serving.bodies import BatchRequest, MapRequest
 from mapper_serving.identity.principal import Scope
 from mapper_serving.problems import KINDS, MEDIA_TYPE, Code, ProblemDocument
 from mapper_serving.proposal_bodies import ProposeRequest
+from mapper_serving.rendering import cloudevents, ocsf
 
 _REF = "#/components/schemas/{model}"
 _PUBLISHED: tuple[type[BaseModel], ...] = (
@@ -28,34 +30,76 @@ _SECURITY = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, or an access token of RFC 9068."},
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
 }
-VERSION_HEADERS = ("X-Taxonomy-Version", "X-Frameworks-Version", "X-Release")
+_TEXT: Mapping[str, Any] = {"type": "string"}
+_ALWAYS: Mapping[str, str] = {
+    "X-Taxonomy-Version": "Version of the taxonomy that answered.",
+    "X-Frameworks-Version": "Version of the frameworks and their mappings.",
+    "X-Release": "The release that answered, or `rules` without one.",
+}
+_LIMITED: Mapping[str, str] = {
+    "RateLimit-Policy": "Quotas by policy (draft-ietf-httpapi-ratelimit-headers).",
+    "RateLimit": "What is left of the nearest quota.",
+}
+_REPLAYED: Mapping[str, Any] = {
+    "Idempotency-Replayed": {
+        "description": "Only on an answer that was given before to a request with this Idempotency-Key.",
+        "schema": {"type": "string", "const": "true"},
+    }
+}
+_IDEMPOTENCY_KEY: Mapping[str, Any] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 257},
+    "description": "Under the same key the same request is answered once, for 24 hours.",
+}
 
 
-def body(model: type[BaseModel], scope: Scope) -> Mapping[str, Any]:
+def body(model: type[BaseModel], scope: Scope, *, idempotent: bool = False) -> dict[str, Any]:
     """The `openapi_extra` of a route that reads this JSON body and needs a credential with this scope."""
     content = {"application/json": {"schema": _ref(model)}}
-    return {"requestBody": {"required": True, "content": content}, **needs(scope)}
+    parameters = {"parameters": [_IDEMPOTENCY_KEY]} if idempotent else {}
+    return {"requestBody": {"required": True, "content": content}, **parameters, **needs(scope)}
 
 
-def needs(scope: Scope) -> Mapping[str, Any]:
-    """The part of a route's `openapi_extra` that declares the scope its handler requires of the caller."""
-    return {"security": [{name: [scope]} for name in _SECURITY]}
+def needs(*scopes: Scope) -> dict[str, Any]:
+    """The part of a route's `openapi_extra` that declares the scope its handler requires of the caller, if any."""
+    return {"security": [{name: list(scopes)} for name in _SECURITY]}
 
 
-def answer(model: type[BaseModel], description: str, *headers: str) -> dict[str, Any]:
-    """A response with this JSON body and these headers."""
+def answer(model: type[BaseModel], description: str, *headers: str, replayable: bool = False) -> dict[str, Any]:
+    """A response with this JSON body and these headers; may be one that was given before."""
     return {
         "description": description,
         "content": {"application/json": {"schema": _ref(model)}},
-        "headers": {name: {"schema": {"type": "string"}, "required": True} for name in headers},
+        "headers": {
+            **{name: {"schema": _TEXT, "required": True} for name in headers},
+            **(_REPLAYED if replayable else {}),
+        },
     }
 
 
 def either(first: Mapping[str, Any], model: type[BaseModel], *headers: str) -> dict[str, Any]:
     """A response as `first`, or with another body that lacks these headers."""
     schemas = [first["content"]["application/json"]["schema"], _ref(model)]
-    declared = {name: {**header, "required": name not in headers} for name, header in first["headers"].items()}
+    declared = {
+        name: {**header, "required": False} if name in headers else header for name, header in first["headers"].items()
+    }
     return {**first, "content": {"application/json": {"schema": {"oneOf": schemas}}}, "headers": declared}
+
+
+def rendered(response: Mapping[str, Any]) -> dict[str, Any]:
+    """A response of events that `Accept` may ask for in another shape."""
+    shapes = {
+        cloudevents.MEDIA_TYPE: {"type": "object", "description": "One event as a CloudEvent 1.0."},
+        cloudevents.BATCH_MEDIA_TYPE: {"type": "array", "description": "Events as CloudEvents 1.0."},
+        ocsf.MEDIA_TYPE: {
+            "type": ["object", "array"],
+            "description": "One event, or several, as OCSF Detection Findings (class_uid 2004).",
+        },
+    }
+    content = {**response["content"], **{name: {"schema": schema} for name, schema in shapes.items()}}
+    return {**response, "content": content}
 
 
 def problems(*codes: Code) -> dict[int | str, dict[str, Any]]:
@@ -83,10 +127,26 @@ def install(app: FastAPI, *models: type[BaseModel]) -> None:
             components = made.setdefault("components", {})
             components["schemas"] = {**components.get("schemas", {}), **schemas["$defs"]}
             components["securitySchemes"] = _SECURITY
+            components["headers"] = {
+                name: {"description": text, "schema": _TEXT, "required": name in _ALWAYS}
+                for name, text in {**_ALWAYS, **_LIMITED}.items()
+            }
+            for operation in (o for operations in made["paths"].values() for o in operations.values()):
+                _declare_headers(operation)
             app.openapi_schema = made
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
+
+
+def _declare_headers(operation: Mapping[str, Any]) -> None:
+    """Declare on every response the headers that middleware and admission put there."""
+    names = (*_ALWAYS, *(_LIMITED if "security" in operation else ()))
+    for response in operation["responses"].values():
+        response["headers"] = {
+            **response.get("headers", {}),
+            **{name: {"$ref": f"#/components/headers/{name}"} for name in names},
+        }
 
 
 def _ref(model: type[BaseModel]) -> dict[str, str]:

@@ -2,12 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from http import HTTPStatus
 from typing import Final
 
-import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.responses import Response
 
 from mapper_domain.errors import MapperError
 from mapper_serving.ids import uuid7
@@ -20,20 +17,27 @@ class Code(StrEnum):
 
     NOT_UTF8 = "not-utf8"
     MALFORMED_JSON = "malformed-json"
+    INVALID_CURSOR = "invalid-cursor"
+    INVALID_IDEMPOTENCY_KEY = "invalid-idempotency-key"
     UNAUTHENTICATED = "unauthenticated"
     INSUFFICIENT_SCOPE = "insufficient-scope"
     TENANT_MISMATCH = "tenant-mismatch"
     UNKNOWN_DETECTOR = "unknown-detector"
     NOT_FOUND = "not-found"
     METHOD_NOT_ALLOWED = "method-not-allowed"
+    IDEMPOTENCY_IN_FLIGHT = "idempotency-in-flight"
     BODY_TOO_LONG = "body-too-long"
     OUTPUT_TOO_LONG = "output-too-long"
     UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type"
     INVALID_REQUEST = "invalid-request"
     UNREADABLE_OUTPUT = "unreadable-output"
+    IDEMPOTENCY_CONFLICT = "idempotency-conflict"
+    RATE_LIMITED = "rate-limited"
+    ENGINE_BUSY = "engine-busy"
     INTERNAL_ERROR = "internal-error"
     NOT_READY = "not-ready"
     NOT_RECORDED = "not-recorded"
+    EVENTS_UNAVAILABLE = "events-unavailable"
 
 
 class Kind(BaseModel):
@@ -49,22 +53,30 @@ class Kind(BaseModel):
 KINDS: Final[Mapping[Code, Kind]] = {
     Code.NOT_UTF8: Kind(status=400, title="The body is not UTF-8"),
     Code.MALFORMED_JSON: Kind(status=400, title="The body is not JSON"),
+    Code.INVALID_CURSOR: Kind(status=400, title="The cursor was not given to this tenant for this list"),
+    Code.INVALID_IDEMPOTENCY_KEY: Kind(status=400, title="The Idempotency-Key cannot be used"),
     Code.UNAUTHENTICATED: Kind(status=401, title="A valid credential is needed"),
     Code.INSUFFICIENT_SCOPE: Kind(status=403, title="The credential may not do this"),
     Code.TENANT_MISMATCH: Kind(status=403, title="The credential belongs to another tenant"),
     Code.UNKNOWN_DETECTOR: Kind(status=404, title="Nobody has described this detector"),
     Code.NOT_FOUND: Kind(status=404, title="There is nothing here"),
     Code.METHOD_NOT_ALLOWED: Kind(status=405, title="This method is not offered here"),
+    Code.IDEMPOTENCY_IN_FLIGHT: Kind(
+        status=409, title="A request with this Idempotency-Key is being answered", retryable=True
+    ),
     Code.BODY_TOO_LONG: Kind(status=413, title="The body is too long"),
     Code.OUTPUT_TOO_LONG: Kind(status=413, title="The detector output is too long"),
     Code.UNSUPPORTED_MEDIA_TYPE: Kind(status=415, title="The body must be application/json"),
     Code.INVALID_REQUEST: Kind(status=422, title="The request does not have the declared shape"),
     Code.UNREADABLE_OUTPUT: Kind(status=422, title="The output does not have the shape its detector declares"),
+    Code.IDEMPOTENCY_CONFLICT: Kind(status=422, title="The Idempotency-Key was used for another request"),
+    Code.RATE_LIMITED: Kind(status=429, title="Too many requests", retryable=True),
+    Code.ENGINE_BUSY: Kind(status=429, title="Too many labels wait for the model", retryable=True),
     Code.INTERNAL_ERROR: Kind(status=500, title="The service failed", retryable=True),
     Code.NOT_READY: Kind(status=503, title="The service is not ready", retryable=True),
     Code.NOT_RECORDED: Kind(status=503, title="The event could not be made durable", retryable=True),
+    Code.EVENTS_UNAVAILABLE: Kind(status=503, title="Recorded events cannot be read now", retryable=True),
 }
-
 
 _OWN_WORDS: Final[Mapping[str, str]] = {"model_type": "must be an object", "missing": "is required"}
 """For findings whose usual message speaks of this program rather than of the body."""
@@ -109,12 +121,16 @@ class Refusal(MapperError):
         code: why.
         detail: what is wrong and what to do, without anything the caller sent.
         errors: field problems.
+        retry_after: seconds after which the same request may succeed; None where the code is not retryable.
     """
 
-    def __init__(self, code: Code, detail: str, errors: Sequence[FieldProblem] = ()) -> None:
+    def __init__(
+        self, code: Code, detail: str, errors: Sequence[FieldProblem] = (), *, retry_after: int | None = None
+    ) -> None:
         self.code = code
         self.detail = detail
         self.errors = tuple(errors)
+        self.retry_after = (retry_after or 1) if KINDS[code].retryable else None
         super().__init__(detail)
 
     @property
@@ -135,17 +151,6 @@ class Refusal(MapperError):
             retryable=kind.retryable,
             errors=self.errors,
         )
-
-
-def respond(refusal: Refusal, instance: str | None = None) -> Response:
-    """The problem as an HTTP response, with the headers its status asks for."""
-    headers: dict[str, str] = {}
-    if refusal.status == HTTPStatus.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = 'Bearer realm="llama-mapper"'
-    if refusal.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["Retry-After"] = "1"
-    body = orjson.dumps(refusal.document(instance).model_dump(mode="json"))
-    return Response(body, status_code=refusal.status, headers=headers, media_type=MEDIA_TYPE)
 
 
 def invalid_request(error: ValidationError, fields: Iterable[str]) -> Refusal:

@@ -1,13 +1,15 @@
-"""Bodies of `POST /detectors:propose`: a detector's vocabulary in, a proposal and its file out."""
+"""Bodies of `POST /detectors:propose`: a detector's vocabulary."""
 
 from pydantic import Field, ValidationError, field_validator
 
+from mapper_domain.content import looks_private
 from mapper_domain.errors import PayloadError
-from mapper_domain.privacy import is_name, looks_private
+from mapper_domain.privacy import is_name
 from mapper_domain.prompt import one_line
-from mapper_domain.proposals import Proposal, Term, Vocabulary
+from mapper_domain.proposals import Term, Vocabulary
 from mapper_domain.verdicts import one_label
-from mapper_serving.bodies import Closed, unreadable
+from mapper_serving.answers import Closed
+from mapper_serving.bodies import unreadable
 from mapper_serving.problems import Code, FieldProblem, Refusal
 
 
@@ -79,16 +81,6 @@ class ProposeRequest(Closed):
         )
         about = {"kind": one_line(self.kind), "version": one_line(self.version)}
         return Vocabulary(detector=self.detector, terms=tuple(terms), **about)
-
-
-class ProposalAnswer(Proposal):
-    """A proposal, and the detector file to review.
-
-    Attributes:
-        yaml: the file's text.
-    """
-
-    yaml: str
 
 
 _DECLARED = frozenset({*ProposeRequest.model_fields, *VocabularyLabel.model_fields})

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from mapper_serving import openapi
+from mapper_serving.responses import json
 from mapper_serving.service import Service
 
 router = APIRouter(tags=["version"])
@@ -39,7 +40,7 @@ async def version(request: Request) -> Response:
         prompt=serving.versions.prompt,
         detectors=tuple(sorted(serving.catalog.by_name)),
     )
-    return Response(info.model_dump_json(), media_type="application/json")
+    return json(info)
 
 
 def service_version() -> str:

@@ -1,0 +1,158 @@
+"""One authenticated mapping request, on its way to durable rows and an answer. `/v1/map` and its batch share it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from fastapi import Request
+from starlette.responses import Response
+
+from mapper_domain.errors import EventWriteError
+from mapper_serving import idempotency
+from mapper_serving.bodies import Limits, MapRequest
+from mapper_serving.idempotency import Ticket
+from mapper_serving.identity.authentication import refuse_other_tenant
+from mapper_serving.identity.principal import Principal, Scope, Tenant
+from mapper_serving.outbox.rows import Event, ReplayTaken, Row
+from mapper_serving.problems import Code, Refusal
+from mapper_serving.rendering.accept import Rendering, rendering
+from mapper_serving.responses import respond, stamp, unstamped
+from mapper_serving.routes.admission import admit
+from mapper_serving.routes.lean import header, unattributed
+from mapper_serving.service import Service, rejection
+from mapper_serving.state import Serving
+
+SCOPE: Scope = "map:write"
+PROBLEMS = (
+    Code.NOT_UTF8,
+    Code.MALFORMED_JSON,
+    Code.INVALID_IDEMPOTENCY_KEY,
+    Code.UNAUTHENTICATED,
+    Code.INSUFFICIENT_SCOPE,
+    Code.TENANT_MISMATCH,
+    Code.IDEMPOTENCY_IN_FLIGHT,
+    Code.BODY_TOO_LONG,
+    Code.UNSUPPORTED_MEDIA_TYPE,
+    Code.INVALID_REQUEST,
+    Code.IDEMPOTENCY_CONFLICT,
+    Code.RATE_LIMITED,
+    Code.INTERNAL_ERROR,
+    Code.NOT_RECORDED,
+)
+"""How a call may be refused, whatever it asks for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request of a known caller; the state that was in service when it began answers all of it.
+
+    Attributes:
+        deadline: time of the running loop after which the model is not waited for.
+        shape: how the caller wants its events.
+    """
+
+    request: Request
+    service: Service
+    serving: Serving
+    principal: Principal
+    now: datetime
+    deadline: float
+    shape: Rendering
+
+    @classmethod
+    async def begin(cls, request: Request, seconds: float) -> "Call":
+        """A request, once its caller is let in; the model has so many seconds.
+
+        Raises:
+            Refusal: as `admit`.
+        """
+        service: Service = request.scope["app"].state.service
+        principal = await admit(request)
+        deadline = asyncio.get_running_loop().time() + seconds
+        shape = rendering(header(request, b"accept"))
+        return cls(request, service, service.releases.current, principal, datetime.now(UTC), deadline, shape)
+
+    @property
+    def tenant(self) -> Tenant:
+        """Whose request it is."""
+        return self.principal.tenant
+
+    @property
+    def limits(self) -> Limits:
+        """What a body is judged by."""
+        return Limits(self.serving.catalog.by_name, self.now, self.service.settings)
+
+    def check(self) -> None:
+        """Return if the caller may map, and names no tenant but its own.
+
+        Raises:
+            Refusal: `insufficient-scope` or `tenant-mismatch`.
+        """
+        self.principal.require(SCOPE)
+        refuse_other_tenant(self.request.scope["headers"], self.tenant)
+
+    async def map(self, sent: MapRequest) -> tuple[Event, ...]:
+        """The events for one output.
+
+        Raises:
+            Refusal: as `Mapper.map`; `tenant-mismatch`.
+        """
+        refuse_other_tenant((), self.tenant, sent.tenant_id)
+        return await self.service.mapper.map(sent, self.tenant, self.serving, deadline=self.deadline, now=self.now)
+
+    async def once(self, route: str, body: bytes, answer: Callable[[Ticket | None], Awaitable[Response]]) -> Response:
+        """The answer; where the caller gave a key, the one this request got before, if it did.
+
+        Args:
+            route: what the key counts for.
+            body: as sent.
+            answer: makes it, and keeps it under the ticket.
+
+        Raises:
+            Refusal: of `answer`, or because of the key.
+        """
+        key = header(self.request, idempotency.HEADER)
+        if key is None:
+            return await answer(None)
+        ticket = idempotency.ticket(key, self.tenant, route, self.shape, body)
+        with self.service.idempotency.hold(ticket):
+            return await self._again(ticket) or await answer(ticket)
+
+    async def record(self, rows: Sequence[Row], answer: Response, ticket: Ticket | None) -> Response:
+        """The answer, once all rows are durable, and the answer itself where it may be asked for again."""
+        stamp(self.request.scope, self.serving)
+        replay = idempotency.kept(ticket, answer, self.serving, self.now) if ticket else None
+        try:
+            await self.service.outbox.append(rows, replay)
+        except EventWriteError as error:
+            return self._unrecorded(error)
+        except ReplayTaken:  # another worker was quicker with the same key
+            return (await self._again(ticket) if ticket else None) or self._unrecorded(EventWriteError("Try again."))
+        return answer
+
+    async def refuse(self, refusal: Refusal) -> Response:
+        """Count a refusal durably, then answer with its problem; too many requests are not worth a row each."""
+        if refusal.code is Code.RATE_LIMITED:
+            return unattributed(self.service, refusal)
+        row = rejection(self.tenant, refusal.code, self.now)
+        try:
+            await self.service.outbox.append([row])
+        except EventWriteError as error:
+            return self._unrecorded(error)
+        self.service.metrics.count("mapper_rejections_total", refusal.code)
+        return respond(refusal, row.rejection_id)
+
+    async def _again(self, ticket: Ticket) -> Response | None:
+        try:
+            earlier = await self.service.idempotency.find(ticket)
+        except EventWriteError as error:
+            return self._unrecorded(error)
+        if earlier is None:
+            return None
+        self.service.metrics.count("mapper_replays_total")
+        unstamped(self.request.scope)
+        return idempotency.again(earlier)
+
+    def _unrecorded(self, error: EventWriteError) -> Response:
+        return unattributed(self.service, Refusal(Code.NOT_RECORDED, str(error)))

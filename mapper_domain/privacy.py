@@ -6,9 +6,10 @@ word of it is a word of the catalogue. All else is reduced to a keyed hash by th
 
 import re
 from collections.abc import Collection
-from itertools import chain, pairwise
+from itertools import chain
 
 from mapper_domain.catalog import Catalog
+from mapper_domain.content import looks_private
 from mapper_domain.detectors import Detector
 from mapper_domain.text import words
 
@@ -34,25 +35,6 @@ _VERSION_SHAPE = re.compile(
 )
 _UUID = re.compile(r"(?:urn:uuid:)?[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _REFERENCE = re.compile(r"(?:s3|gs|az|https|urn):[A-Za-z0-9._~/:-]{1,240}")
-_DATE = re.compile(r"(?<!\d)20\d{2}[-.]?[01]\d[-.]?[0-3]\d(?!\d)")
-
-_PRIVATE = re.compile(
-    r"""
-      [^\s@]+@[^\s@]+\.[a-z]{2,}                          # e-mail address
-    | (?<!\d)\d{3}-\d{2}-\d{4}(?!\d)                      # US social security number
-    | (?<!\d)(?:\d[ .-]?){9,18}\d(?!\d)                   # card, account or telephone number
-    | (?<!\d)\(?\d{3}\)?[ .-]\d{3}[ .-]?\d{4}(?!\d)       # North American telephone number
-    | (?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])          # IPv4 address
-    | \b[a-z]{2}\d{2}(?:[ ]?[a-z0-9]{4}){3,7}             # IBAN
-    | eyJ[a-z0-9_-]{8,}                                   # JSON web token
-    | (?:AKIA|ASIA)[A-Z0-9]{12,}                          # AWS access key
-    | \b(?:sk|pk|rk|ghp|gho|xox[abp]|glpat)[-_][a-z0-9]   # vendor key prefixes
-    | -----BEGIN                                          # private keys
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
-_TOKEN = re.compile(r"[A-Za-z0-9+=]{16,}")
-_HEX = re.compile(r"[0-9a-fA-F]{12,}")
 
 
 def lexicon(catalog: Catalog) -> frozenset[str]:
@@ -69,17 +51,6 @@ def lexicon(catalog: Catalog) -> frozenset[str]:
         )
     )
     return frozenset(word for text in chain(names, vocabulary) for word in words(text))
-
-
-def looks_private(text: str) -> bool:
-    """Whether a text has the form of a personal number, an address, a key or any other secret.
-
-    Dates (`2024-09-26`) are taken out first, because versions of vendors' models hold them.
-    """
-    rest = _DATE.sub("", text)
-    if _PRIVATE.search(rest) or _HEX.search(rest):
-        return True
-    return any(_is_random(token) for token in _TOKEN.findall(rest))
 
 
 def is_label_like(text: str, known_words: Collection[str]) -> bool:
@@ -140,9 +111,3 @@ def _is_known(word: str, known_words: Collection[str]) -> bool:
     if word.isdigit():
         return len(word) <= 3
     return word in known_words or (word.endswith("s") and word[:-1] in known_words)
-
-
-def _is_random(token: str) -> bool:
-    """Whether a long token mixes letters and digits so often that nobody would have named something so."""
-    changes = sum(a.isdigit() != b.isdigit() for a, b in pairwise(token))
-    return changes >= 4

@@ -5,7 +5,7 @@ from proposing import RELEASE, TRUST, opinion, proposed, vocabulary
 from pydantic import ValidationError
 
 from mapper_domain.catalog import Catalog
-from mapper_domain.privacy import looks_private
+from mapper_domain.content import looks_private
 from mapper_domain.proposals import CANDIDATES, Reason, Term, Vocabulary, catalogue_name, propose, unsure
 from mapper_domain.rules import Match, RuleMapper
 

@@ -56,7 +56,7 @@ class KeySet:
     async def key(self, key_id: str) -> PublicKey | None:
         """The key of this id; one nobody has seen is looked for at the issuer, if that was not asked just now."""
         found = self._keys.get(key_id)
-        if found is None and self._may_ask():
+        if found is None and (self._fetching.locked() or self._may_ask()):
             async with self._fetching:
                 if key_id not in self._keys and self._may_ask():
                     await self._fetch()
@@ -118,7 +118,7 @@ def _parse(content: bytes) -> Mapping[str, PublicKey]:
             continue
         try:
             key = import_key(entry)
-        except JoseError:
+        except (JoseError, ValueError):  # one key nobody can use must not cost the others
             continue
         if isinstance(key, RSAKey) and key.public_key.key_size < MIN_RSA_BITS:
             continue

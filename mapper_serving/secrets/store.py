@@ -72,12 +72,18 @@ class Secrets:
         with self._adding:
             return self._held.setdefault(reference, _Held(parsed))
 
+    def _source(self, name: SourceName) -> Source:
+        source = self._sources.get(name)
+        if source is None:
+            raise SecretUnavailable(f"Secrets of the source {name} are not set up.")
+        return source
+
     def _read(self, held: _Held) -> None:
         if self._clock() < held.due:
             return
         source = held.reference.source
         try:
-            value = self._sources[source](held.reference)
+            value = self._source(source)(held.reference)
         except SecretUnavailable as error:
             self._on_failure(source)
             held.due = self._clock() + min(RETRY_SECONDS, self._ttl_seconds)

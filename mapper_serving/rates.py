@@ -44,20 +44,34 @@ class RateLimits:
         policy_header: `RateLimit-Policy` (same draft), the same on every answer.
     """
 
-    def __init__(self, quotas: Mapping[str, int], window: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        quotas: Mapping[str, int],
+        window: int,
+        *,
+        most_callers: int = MOST_CALLERS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Limits.
 
         Args:
             quotas: requests of one window, by policy; 0 for no limit.
             window: seconds.
+            most_callers: whose state is kept at once.
             clock: never goes back.
         """
         self._quotas = {policy: quota for policy, quota in quotas.items() if quota}
         self._window = float(window)
+        self._most_callers = most_callers
         self._clock = clock
         self._full_at: dict[tuple[str, str], float] = {}
         policies = ",".join(f'"{policy}";q={quota};w={window}' for policy, quota in self._quotas.items())
         self.policy_header = (POLICY_HEADER, policies.encode())
+
+    @property
+    def callers(self) -> int:
+        """Callers whose state is kept."""
+        return len(self._full_at)
 
     def take(self, cost: int = 1, **callers: str) -> Quota | None:
         """Spend from all of these callers' quotas, or from none if one has too little.
@@ -88,12 +102,12 @@ class RateLimits:
             if nearest is None or left < nearest.remaining:
                 nearest = Quota(policy, left, after - now)
         self._full_at.update(spent)
-        if len(self._full_at) > MOST_CALLERS:
+        if len(self._full_at) > self._most_callers:
             self._sweep(now)
         return nearest
 
     def _sweep(self, now: float) -> None:
         """Forget callers whose quota is whole; if all are busy, those who were seen first."""
         self._full_at = {place: moment for place, moment in self._full_at.items() if moment > now}
-        for place in list(self._full_at)[: max(0, len(self._full_at) - MOST_CALLERS // 2)]:
+        for place in list(self._full_at)[: max(0, len(self._full_at) - self._most_callers // 2)]:
             del self._full_at[place]

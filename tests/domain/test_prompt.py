@@ -2,6 +2,7 @@
 
 import json
 
+import jsonschema
 import pytest
 
 from mapper_domain import prompt
@@ -27,3 +28,12 @@ def test_the_answer_is_compact_json_with_the_labels() -> None:
     text = prompt.answer(["PII.Identifier.SSN"])
     assert text == '{"taxonomy":["PII.Identifier.SSN"]}'
     assert json.loads(text) == {"taxonomy": ["PII.Identifier.SSN"]}
+
+
+def test_the_schema_allows_the_answers_and_nothing_else() -> None:
+    schema = prompt.schema(["PII.Identifier.SSN", "OTHER.Unknown"])
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(json.loads(prompt.answer(["OTHER.Unknown"])), schema)
+    for other in ({}, {"taxonomy": []}, {"taxonomy": ["SSN"]}, {"taxonomy": ["OTHER.Unknown"], "confidence": 0.95}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(other, schema)

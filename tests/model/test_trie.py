@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -63,6 +64,26 @@ def test_probabilities_along_the_paths_add_up_to_one(many: list[tuple[int, ...]]
     ]
     total = sum(math.prod(chances[decision][child] for decision, child in path) for path in trie.paths)
     assert total == pytest.approx(1.0)
+
+
+@given(sequences, st.randoms(use_true_random=False))
+def test_log_weights_become_probabilities_of_the_sequences(many: list[tuple[int, ...]], random: Random) -> None:
+    trie = build(many)
+    weights = [[random.uniform(-50, 0) for _ in decision.children] for decision in trie.decisions]
+    found = trie.logprobs(weights)
+    assert math.fsum(map(math.exp, found)) == pytest.approx(1.0)
+    shifted = trie.logprobs([[weight - 7 * row for weight in own] for row, own in enumerate(weights)])
+    assert shifted == pytest.approx(found)
+    for own, path in zip(found, trie.paths, strict=True):
+        shares = [math.exp(weights[d][c]) / math.fsum(map(math.exp, weights[d])) for d, c in path]
+        assert math.exp(own) == pytest.approx(math.prod(shares))
+
+
+@given(sequences)
+def test_the_tokens_that_lead_to_a_decision_are_the_beginning_its_sequences_share(many: list[tuple[int, ...]]) -> None:
+    trie = build(many)
+    for decision in trie.decisions:
+        assert allowed(many, trie.leading_to(decision)) == set(decision.children)
 
 
 @given(sequences)

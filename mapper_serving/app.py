@@ -20,6 +20,7 @@ from mapper_serving.routes import batch, catalogue, events, health, lean, mappin
 from mapper_serving.service import initial, running
 from mapper_serving.settings import Settings
 from mapper_serving.state import Serving
+from mapper_serving.tracing import Tracing
 
 
 def create_app(
@@ -46,6 +47,8 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        tracing = app.state.tracing = Tracing.from_environment(version.service_version())
+        closing.callback(tracing.close)
         with closing:
             async with running(settings, first, open_engine) as service:
                 app.state.service = service

@@ -1,4 +1,4 @@
-"""Around every request: its metrics, the headers every answer has, and a last resort that repeats nothing of it."""
+"""Around every request: metrics, trace, the headers every answer has, and a last resort that repeats nothing of it."""
 
 import time
 from collections.abc import Mapping
@@ -35,7 +35,9 @@ class Observe:
             await self._app(scope, receive, send)
             return
         started = time.monotonic()
-        service: Service = scope["app"].state.service
+        state = scope["app"].state
+        service: Service = state.service
+        trace = state.tracing.begin(scope["headers"])
         endpoint = self._direct.get((scope["method"], scope["path"]))
         status = 0
 
@@ -43,7 +45,11 @@ class Observe:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *headers_of(scope, service.releases.current)]
+                message["headers"] = [
+                    *message["headers"],
+                    *headers_of(scope, service.releases.current),
+                    *trace.headers,
+                ]
             await send(message)
 
         try:
@@ -61,6 +67,7 @@ class Observe:
                     scope, receive, watch
                 )
         route = _template(scope, endpoint)
+        trace.end(scope["method"], route, status)
         service.metrics.count("mapper_requests_total", route, str(status))
         service.metrics.observe("mapper_request_duration_seconds", time.monotonic() - started, route)
 

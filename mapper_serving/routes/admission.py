@@ -2,6 +2,7 @@
 
 from fastapi import Request
 
+from mapper_serving import tracing
 from mapper_serving.identity.principal import Principal
 from mapper_serving.problems import Code, Refusal
 from mapper_serving.rates import Quota, RateLimits
@@ -18,14 +19,16 @@ async def admit(request: Request) -> Principal:
     Raises:
         Refusal: `rate-limited` or `unauthenticated`.
     """
-    service: Service = request.scope["app"].state.service
-    limits = service.rates
-    client = request.scope.get("client")
-    outside = _charge(request, limits, limits.take(ip=client[0] if client else ""))
-    principal = await service.identity.authenticate(request.scope["headers"])
-    inside = _charge(request, limits, limits.take(key=principal.key_id, tenant=principal.tenant.id))
-    _tell(request, limits, min(filter(None, (outside, inside)), key=_left, default=None))
-    return principal
+    with tracing.stage("authenticate"):
+        service: Service = request.scope["app"].state.service
+        limits = service.rates
+        client = request.scope.get("client")
+        outside = _charge(request, limits, limits.take(ip=client[0] if client else ""))
+        principal = await service.identity.authenticate(request.scope["headers"])
+        tracing.note("mapper.tenant", principal.tenant.id)
+        inside = _charge(request, limits, limits.take(key=principal.key_id, tenant=principal.tenant.id))
+        _tell(request, limits, min(filter(None, (outside, inside)), key=_left, default=None))
+        return principal
 
 
 def charge(request: Request, principal: Principal, cost: int) -> None:

@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from mapper_serving import tracing
 from mapper_serving.problems import Code, Refusal
 from mapper_serving.responses import respond
 from mapper_serving.service import Service
@@ -54,16 +55,17 @@ async def read_body(request: Request, limit: int) -> bytes:
     if kind is not None and kind != b"application/json" and _media_type(kind) != b"application/json":
         raise Refusal(Code.UNSUPPORTED_MEDIA_TYPE, "Send JSON with Content-Type: application/json.")
     body = b""
-    while True:
-        message = await request.receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        chunk: bytes = message.get("body", b"")
-        body += chunk
-        if len(body) > limit:
-            raise Refusal(Code.BODY_TOO_LONG, f"A body may take {limit} bytes.")
-        if not message.get("more_body", False):
-            return body
+    with tracing.stage("read"):
+        while True:
+            message = await request.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            chunk: bytes = message.get("body", b"")
+            body += chunk
+            if len(body) > limit:
+                raise Refusal(Code.BODY_TOO_LONG, f"A body may take {limit} bytes.")
+            if not message.get("more_body", False):
+                return body
 
 
 def unattributed(service: Service, refusal: Refusal) -> Response:

@@ -1,49 +1,56 @@
 """The use case: one detector output becomes canonical events. No HTTP and no disk here.
 
 Every label takes the ladder of `mapper_domain.ladder`: known answer, both voices of the model, the retriever alone,
-rules, earlier answer, unknown.
+rules, earlier answer, unknown. All but the first is `asking`'s business.
 """
 
-import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from cachetools import LRUCache
-
 from mapper_domain import ladder
 from mapper_domain.detectors import Detector
-from mapper_domain.errors import DetectorFailed, EngineError, PayloadError
-from mapper_domain.ladder import Answer
+from mapper_domain.errors import DetectorFailed, PayloadError
 from mapper_domain.payloads import Finding, Payload, findings
 from mapper_domain.question import Question
-from mapper_domain.rules import AUDITED, RuleHit
+from mapper_domain.rules import AUDITED
 from mapper_domain.taxonomy import UNKNOWN
 from mapper_domain.text import nearest, normalise
 from mapper_domain.verdicts import MAX_LABEL
-from mapper_domain.voices import fuse
-from mapper_serving import outbox, recording
+from mapper_serving import recording
+from mapper_serving.asking import Asker, Miss, Reply
 from mapper_serving.bodies import MapRequest
-from mapper_serving.engines.base import Engine, Heard, silence
+from mapper_serving.cache import Key, spelling
 from mapper_serving.identity.principal import Tenant
+from mapper_serving.outbox.rows import Event
 from mapper_serving.problems import Code, Refusal
 from mapper_serving.settings import Settings
 from mapper_serving.state import Serving
 from mapper_serving.telemetry import Metrics, Window
 
-EARLIER_ANSWERS = 20_000
 WINDOW_EVENTS = 10_000
 
 
-class _Reply(NamedTuple):
-    """An answer to one finding, and how many questions were put to the model for it."""
+class Draft(NamedTuple):
+    """One output, read and looked up; what is left is to ask about the labels nobody knows.
 
-    answer: Answer
-    calls: int = 0
+    Attributes:
+        found: None when the detector says that it failed.
+        replies: to each finding in order, or what has to be asked about it.
+    """
+
+    context: recording.Context
+    found: Sequence[Finding] | None
+    replies: Sequence[Reply | Miss]
+
+    @property
+    def misses(self) -> list[Miss]:
+        """What has to be asked."""
+        return [reply for reply in self.replies if isinstance(reply, Miss)]
 
 
 class Mapper:
-    """Maps requests; remembers what earlier releases answered, for when the model does not.
+    """Maps requests.
 
     Attributes:
         calls: questions put to the model for each of the last events.
@@ -53,11 +60,11 @@ class Mapper:
         self.calls = Window(WINDOW_EVENTS)
         self._settings = settings
         self._metrics = metrics
-        self._earlier: LRUCache[Question, Answer] = LRUCache(EARLIER_ANSWERS)
+        self._asker = Asker(metrics)
 
     async def map(
         self, request: MapRequest, tenant: Tenant, serving: Serving, *, deadline: float, now: datetime
-    ) -> tuple[outbox.Event, ...]:
+    ) -> tuple[Event, ...]:
         """The events for one output, ready to be made durable together: one, or one for each finding.
 
         Args:
@@ -68,23 +75,42 @@ class Mapper:
             now: when it was received.
 
         Raises:
+            Refusal: as `draft` and `complete` do.
+        """
+        return await self.complete(self.draft(request, tenant, serving, now=now), deadline)
+
+    def draft(self, request: MapRequest, tenant: Tenant, serving: Serving, *, now: datetime) -> Draft:
+        """The output read and its labels looked up; takes microseconds, and waits for nobody.
+
+        Raises:
             Refusal: `unknown-detector`, `unreadable-output` or `output-too-long`.
         """
         detector = self._detector(request.detector, serving)
         found = self._findings(request, detector)
         occurred_at = (request.occurred_at or now).astimezone(UTC)
         context = recording.Context(request, detector, tenant, serving, occurred_at)
+        return Draft(context, found, [self._look_up(context, finding) for finding in found or ()])
+
+    async def complete(self, draft: Draft, deadline: float) -> tuple[Event, ...]:
+        """The events of a draft, its misses asked.
+
+        Raises:
+            Refusal: `engine-busy`.
+        """
+        context, found = draft.context, draft.found
         if not found:
-            return (self._event(context, _Reply(ladder.failed() if found is None else ladder.safe()), ()),)
-        replies = [await self._answer(request, detector, finding, serving, deadline) for finding in found]
-        if request.events == "per_finding":
+            return (self._event(context, Reply(ladder.failed() if found is None else ladder.safe()), ()),)
+        misses = draft.misses
+        asked = iter(await self._asker.replies(misses, context.serving, deadline) if misses else ())
+        replies = [next(asked) if isinstance(reply, Miss) else reply for reply in draft.replies]
+        if context.request.events == "per_finding":
             return tuple(
                 self._event(context, reply, (finding.label,)) for finding, reply in zip(found, replies, strict=True)
             )
-        whole = _Reply(ladder.combine([reply.answer for reply in replies]), sum(reply.calls for reply in replies))
+        whole = Reply(ladder.combine([reply.answer for reply in replies]), sum(reply.calls for reply in replies))
         return (self._event(context, whole, tuple(dict.fromkeys(finding.label for finding in found))),)
 
-    def _event(self, context: recording.Context, reply: _Reply, labels: recording.Labels) -> outbox.Event:
+    def _event(self, context: recording.Context, reply: Reply, labels: recording.Labels) -> Event:
         answer = reply.answer
         self.calls.add(reply.calls)
         self._metrics.count("mapper_answers_total", answer.route)
@@ -117,69 +143,28 @@ class Mapper:
         except PayloadError as error:
             raise Refusal(Code.UNREADABLE_OUTPUT, str(error)) from None
 
-    async def _answer(
-        self, request: MapRequest, detector: Detector | None, finding: Finding, serving: Serving, deadline: float
-    ) -> _Reply:
+    def _look_up(self, context: recording.Context, finding: Finding) -> Reply | Miss:
+        request, detector, serving = context.request, context.detector, context.serving
         field = finding.field or request.metadata.field
-        if (known := serving.known.get((request.detector, field, finding.label))) is not None:
-            self._metrics.count("mapper_known_labels_total")
-            return _Reply(known)
+        if (known := serving.cache.known(request.detector, field, finding.label)) is not None:
+            self._metrics.count("mapper_lookups_total", "known")
+            return Reply(known)
+        version = request.detector_version or (detector.version if detector else "")
+        description = finding.description or request.metadata.description
+        key = Key(request.detector, version, field, spelling(finding.label), description)
+        if (cached := serving.cache.find(key, finding.label)) is not None:
+            answer, source = cached
+            self._metrics.count("mapper_lookups_total", source)
+            return Reply(answer)
+        rule = serving.rules.find(request.detector, finding.label, field)
+        if (rule is not None and rule.match in AUDITED) or not normalise(finding.label):
+            self._metrics.count("mapper_lookups_total", "spelling" if rule else "nothing")
+            return Reply(self._asker.remember(key, ladder.decide(rule, None, trust=serving.trust), serving))
+        kind = detector.kind if detector else ""
         question = Question(
-            detector=request.detector,
-            label=finding.label,
-            kind=detector.kind if detector else "",
-            field=field,
-            description=finding.description or request.metadata.description,
+            detector=request.detector, label=finding.label, kind=kind, field=field, description=description
         )
-        if (seen := serving.seen.get(question)) is not None:
-            return _Reply(seen)
-        rule = serving.rules.find(question.detector, question.label, question.field)
-        threshold = None if detector is None else detector.threshold
-        if (rule is not None and rule.match in AUDITED) or not normalise(question.label):
-            return _Reply(self._remember(question, ladder.decide(rule, None, trust=serving.trust), serving))
-        if serving.engine is None:
-            self._metrics.count("mapper_fallbacks_total", "no-release")
-            answer = ladder.decide(rule, None, trust=serving.trust, threshold=threshold)
-            return _Reply(self._remember(question, answer, serving))
-        heard = await self._ask(serving.engine, question, deadline)
-        return _Reply(self._weigh(question, rule, heard, serving, threshold), calls=1)
-
-    def _weigh(
-        self, question: Question, rule: RuleHit | None, heard: Heard | None, serving: Serving, threshold: float | None
-    ) -> Answer:
-        """The ladder's answer to what was heard; remembered if the whole model was, else an earlier one may do."""
-        probabilities = fuse(heard.opinion, serving.trust.weights) if heard else None
-        words = (question.label, question.description)
-        answer = ladder.decide(rule, probabilities, trust=serving.trust, threshold=threshold, said=words)
-        if heard is not None and heard.silence is None:
-            if answer.route == "rules" or answer.guess is not None:
-                self._metrics.count("mapper_fallbacks_total", "low-confidence")
-            return self._remember(question, answer, serving)
-        earlier = self._earlier.get(question)
-        if answer.route == "unknown" and earlier is not None and set(earlier.labels) <= serving.catalog.taxonomy.names:
-            return earlier.model_copy(update={"route": "cache"})
-        return answer
-
-    def _remember(self, question: Question, answer: Answer, serving: Serving) -> Answer:
-        serving.seen[question] = answer
-        self._earlier[question] = answer
-        return answer
-
-    async def _ask(self, engine: Engine, question: Question, deadline: float) -> Heard | None:
-        """What the model says, or None when no voice of it was heard. A missing voice counts as one fallback."""
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        heard: Heard | None = None
-        try:
-            heard = await engine.score(question, deadline)
-            missing = heard.silence
-        except EngineError as error:
-            missing = silence(error)
-        self._metrics.count("mapper_model_calls_total", missing or "answered")
-        self._metrics.observe("mapper_model_call_duration_seconds", loop.time() - started)
-        if missing is not None:
-            self._metrics.count("mapper_fallbacks_total", missing)
-        return heard
+        return Miss(key, question, rule, None if detector is None else detector.threshold)
 
 
 def _may_be_long(output: str, payload: Payload | None) -> bool:

@@ -10,10 +10,10 @@ import orjson
 
 from mapper_domain.detectors import Detector
 from mapper_domain.ladder import Answer
-from mapper_serving import outbox
 from mapper_serving.bodies import MapRequest
 from mapper_serving.identity.principal import Tenant
 from mapper_serving.ids import uuid7
+from mapper_serving.outbox.rows import Event
 from mapper_serving.state import Serving
 
 Labels = tuple[str, ...]
@@ -36,7 +36,7 @@ class Context:
     occurred_at: datetime
 
 
-def row(context: Context, answer: Answer, labels: Labels) -> outbox.Event:
+def row(context: Context, answer: Answer, labels: Labels) -> Event:
     """The row of an answer to these labels of the detector."""
     request, detector, tenant, serving = context.request, context.detector, context.tenant, context.serving
     event = {
@@ -67,7 +67,7 @@ def row(context: Context, answer: Answer, labels: Labels) -> outbox.Event:
         "versions": serving.versions_json,
         "controls": serving.controls(answer.labels, tenant.conditions),
     }
-    return outbox.Event(
+    return Event(
         tenant_id=tenant.id,
         day=context.occurred_at.date().isoformat(),
         event_id=uuid7(),

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 from mapper_domain.catalog import load as load_catalog
 from mapper_domain.errors import CatalogError
-from mapper_domain.release import read_pointer
 from mapper_serving.engines.base import OpenEngine
 from mapper_serving.idempotency import Idempotency
 from mapper_serving.identity.authentication import Identity
@@ -21,7 +20,9 @@ from mapper_serving.outbox.open import open_outbox
 from mapper_serving.outbox.rows import Rejection
 from mapper_serving.problems import Code
 from mapper_serving.rates import RateLimits
-from mapper_serving.releases import watcher as releases
+from mapper_serving.releases.opening import following, rules_of_release
+from mapper_serving.releases.shadow import Shadowing
+from mapper_serving.releases.trials import Trials
 from mapper_serving.releases.watcher import Releases
 from mapper_serving.secrets.opening import open_secrets
 from mapper_serving.settings import Settings
@@ -40,15 +41,15 @@ class Service:
     identity: Identity
     outbox: Outbox
     releases: Releases
+    trials: Trials
+    shadowing: Shadowing
     mapper: Mapper
     rates: RateLimits
     idempotency: Idempotency
 
 
-def initial(settings: Settings, open_engine: OpenEngine) -> Serving:
-    """What answers first: the rules of the catalogue at hand, until the watcher has loaded a release.
-
-    Where there is no usable catalogue, the release has one.
+def initial(settings: Settings) -> Serving:
+    """What answers first, until a release is loaded: the rules of the catalogue at hand, or of the release's.
 
     Raises:
         CatalogError: when there is neither.
@@ -57,10 +58,10 @@ def initial(settings: Settings, open_engine: OpenEngine) -> Serving:
     try:
         return rules_only(load_catalog(settings.root))
     except CatalogError:
-        pointer = read_pointer(settings.layout.releases)
-        if pointer is None:
+        found = rules_of_release(settings)
+        if found is None:
             raise
-        return releases.load(settings.layout, pointer.release, open_engine)
+        return found
 
 
 @asynccontextmanager
@@ -77,14 +78,13 @@ async def running(settings: Settings, first: Serving, open_engine: OpenEngine) -
     mapper = Mapper(settings, metrics)
     metrics.follow("mapper_model_calls_per_thousand_events", mapper.calls.per_thousand)
     shipper = Shipper(settings, _progress(metrics, outbox))
-    watcher = Releases(settings.layout, first, open_engine, metrics, retry_seconds=settings.release_retry_seconds)
-    background = [asyncio.create_task(watcher.run(settings.release_poll_seconds)), asyncio.create_task(identity.run())]
+    watching = asyncio.create_task(identity.run())
     try:
-        yield Service(settings, metrics, identity, outbox, watcher, mapper, _rates(settings), Idempotency(outbox))
+        async with following(settings, first, open_engine, metrics, mapper) as serving:
+            yield Service(settings, metrics, identity, outbox, *serving, mapper, _rates(settings), Idempotency(outbox))
     finally:
-        for task in background:
-            task.cancel()
-        await asyncio.gather(*background, return_exceptions=True)
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
         await asyncio.to_thread(outbox.close)
         await asyncio.to_thread(shipper.close, settings.shutdown_ship_seconds)
 

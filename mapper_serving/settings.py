@@ -66,8 +66,27 @@ class Settings(BaseSettings):
     )
     vllm_start_seconds: float = Field(default=300.0, gt=0, description="Time a server has to come into service.")
     vllm_hang_seconds: float = Field(default=10.0, gt=0, description="Silent for so long, a server is replaced.")
+    releases: str = Field(default="", description="Folder or s3://bucket/prefix with releases; empty: the artefacts'.")
     release_poll_seconds: float = Field(default=2.0, gt=0, description="How often the release pointer is read.")
     release_retry_seconds: float = Field(default=30.0, gt=0, description="When a refused release is tried again.")
+    release_drain_seconds: float = Field(
+        default=60.0, ge=0, description="Time requests get to let go of a release that no longer serves."
+    )
+    canary_window_seconds: float = Field(default=300.0, gt=0, description="How far back a canary is judged.")
+    canary_least: int = Field(default=50, ge=1, description="Outputs, or questions to its model, before it is judged.")
+    canary_error_rate: float = Field(default=0.01, ge=0, le=1, description="Share of outputs a canary may fail at.")
+    canary_invalid_rate: float = Field(
+        default=0.0, ge=0, le=1, description="Share of outputs a canary may answer against the schema."
+    )
+    canary_fallback_rate: float = Field(
+        default=0.2,
+        ge=0,
+        le=1,
+        description="Share of questions a canary's model may leave to the rules.",
+    )
+    shadow_queue: int = Field(default=64, ge=1, description="Answered outputs that may wait for the shadow.")
+    shadow_busy: int = Field(default=4, ge=0, description="Requests in flight above which the shadow waits.")
+    shadow_patience_seconds: float = Field(default=1.0, ge=0, description="Time it waits before it lets an output go.")
 
     batch_limit: int = Field(default=1000, ge=1, description="Most items of one batch.")
     proposal_limit: int = Field(default=500, ge=1, description="Most labels of one vocabulary.")

@@ -37,7 +37,11 @@ METRICS: Final[Mapping[str, Metric]] = {
     "mapper_fallbacks_total": Metric(
         "counter", "Findings the whole model should have answered and did not, by reason.", ("reason",)
     ),
-    "mapper_known_labels_total": Metric("counter", "Findings answered by look-up, without a model call."),
+    "mapper_lookups_total": Metric(
+        "counter",
+        "Findings by how they were looked up: known, spelling, remembered, nothing; or shared or asked, of the model.",
+        ("found",),
+    ),
     "mapper_model_calls_total": Metric("counter", "Questions put to the model, by outcome.", ("outcome",)),
     "mapper_model_calls_per_thousand_events": Metric(
         "gauge", "Questions put to the model for the last 10,000 events, per thousand of them."
@@ -47,14 +51,23 @@ METRICS: Final[Mapping[str, Metric]] = {
         "counter", "Labels of proposed vocabularies: settled, review, or reviewed already.", ("outcome",)
     ),
     "mapper_rejections_total": Metric("counter", "Requests and batch items refused, by problem code.", ("code",)),
+    "mapper_replays_total": Metric("counter", "Answers given again to a request with the same Idempotency-Key."),
     "mapper_outbox_pending_events": Metric("gauge", "Rows made durable and not shipped yet."),
     "mapper_outbox_commit_duration_seconds": Metric("histogram", "Time of one durable commit.", (), _LATENCY),
     "mapper_outbox_commit_rows": Metric("histogram", "Rows one commit made durable.", (), _ROWS),
     "mapper_outbox_failures_total": Metric("counter", "Commits that failed; nothing of them was acknowledged."),
-    "mapper_shipped_events_total": Metric("counter", "Events written to segments."),
+    "mapper_outbox_lag_seconds": Metric("gauge", "Age of the oldest row that is not in a segment yet."),
+    "mapper_clickhouse_lag_seconds": Metric("gauge", "Age of the oldest segment that is not in ClickHouse yet."),
+    "mapper_clickhouse_pending_segments": Metric("gauge", "Segments that are not in ClickHouse yet."),
+    "mapper_shipped_events_total": Metric("counter", "Events shipped, by sink: segments, clickhouse.", ("sink",)),
     "mapper_shipped_rejections_total": Metric("counter", "Rejections written to segments."),
-    "mapper_shipping_failures_total": Metric("counter", "Shipping rounds that failed and will be tried again."),
+    "mapper_shipping_failures_total": Metric(
+        "counter", "Shipping rounds that failed and will be tried again, by sink.", ("sink",)
+    ),
     "mapper_release_info": Metric("gauge", "1 for the release that serves.", ("release", "taxonomy", "frameworks")),
+    "mapper_release_role_info": Metric(
+        "gauge", "1 for each release in service and its role: stable, canary or shadow.", ("role", "release")
+    ),
     "mapper_release_swaps_total": Metric("counter", "Releases taken into service."),
     "mapper_release_refused_total": Metric("counter", "Releases refused, by reason.", ("reason",)),
     "mapper_release_load_duration_seconds": Metric(
@@ -62,6 +75,25 @@ METRICS: Final[Mapping[str, Metric]] = {
     ),
     "mapper_secret_failures_total": Metric(
         "counter", "Secrets that could not be read when it was time to; the last good value stood.", ("source",)
+    ),
+    "mapper_release_drain_duration_seconds": Metric(
+        "histogram", "Time from the end of a release's service to the end of its engine.", (), _LATENCY
+    ),
+    "mapper_release_answers_total": Metric(
+        "counter",
+        "Outputs a release was given, by what became of them: answered, error, invalid.",
+        ("release", "outcome"),
+    ),
+    "mapper_release_fallbacks_total": Metric(
+        "counter", "As mapper_fallbacks_total, by release too.", ("release", "reason")
+    ),
+    "mapper_canary_stops_total": Metric(
+        "counter", "Canaries taken out by themselves, by the bound they passed: error, fallback, invalid.", ("bound",)
+    ),
+    "mapper_shadow_comparisons_total": Metric(
+        "counter",
+        "Outputs given to a shadow after the reply, by outcome: agreed, disagreed, error, shed.",
+        ("release", "outcome"),
     ),
     "mapper_jwks_fetches_total": Metric("counter", "Fetches of the token issuer's keys, by outcome.", ("outcome",)),
     "mapper_keys_reload_failures": Metric("gauge", "Times the keys file changed and could not be read."),
@@ -103,7 +135,6 @@ class Metrics:
         for name, metric in METRICS.items():
             self._add(name, metric)
         ProcessCollector(registry=self._registry)
-        self._release: tuple[str, str, str] | None = None
 
     def count(self, name: str, *labels: str, amount: float = 1) -> None:
         """Add to a counter."""
@@ -122,13 +153,12 @@ class Metrics:
         """Let a gauge ask for its value whenever it is read."""
         self._gauges[name].set_function(value)
 
-    def release(self, release: str, taxonomy: str, frameworks: str) -> None:
-        """Say which release serves; the one before is no longer shown."""
-        info = self._gauges["mapper_release_info"]
-        if self._release is not None:
-            info.remove(*self._release)
-        self._release = (release, taxonomy, frameworks)
-        info.labels(*self._release).set(1)
+    def show(self, name: str, *series: tuple[str, ...]) -> None:
+        """Set a gauge to 1 for exactly these labels; those shown before are no longer."""
+        gauge = self._gauges[name]
+        gauge.clear()
+        for labels in series:
+            gauge.labels(*labels).set(1)
 
     def render(self) -> bytes:
         """All metrics in the Prometheus text format."""

@@ -5,9 +5,11 @@ folders are checked against their hashes before they are used again.
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from postgres_server import PostgresServer, postgres_server
 
 from mapper_assets.training import dataset, golden
 from mapper_assets.training.lessons import lessons
@@ -71,3 +73,10 @@ def tiny_retriever(tmp_path_factory: pytest.TempPathFactory, catalog: Catalog, l
     folder = tmp_path_factory.mktemp("retriever")
     fit(learnt, labels, seed=1, threads=1, log=print).save(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real PostgreSQL server; ask it for a database of your own."""
+    with postgres_server() as server:
+        yield server

@@ -1,6 +1,5 @@
 """`POST /v1/map`, alias `/map`: one detector output in, its canonical events out, and nothing answered unrecorded."""
 
-from collections.abc import Sequence
 from functools import partial
 from http import HTTPStatus
 
@@ -15,6 +14,7 @@ from mapper_serving.bodies import MapRequest, parse_map
 from mapper_serving.idempotency import Ticket
 from mapper_serving.outbox.rows import Event
 from mapper_serving.problems import Code, Refusal
+from mapper_serving.releases.trials import Answered
 from mapper_serving.rendering.accept import Rendered, render_all, render_one
 from mapper_serving.rendering.told import Told
 from mapper_serving.responses import JSON
@@ -42,32 +42,36 @@ _EVENT = openapi.rendered(
 async def map_one(request: Request) -> Response:
     """Answer with the canonical events once they are durable, or with a problem once the refusal is counted."""
     service: Service = request.scope["app"].state.service
-    try:
-        call = await Call.begin(request, service.settings.deadline_seconds)
-    except Refusal as refusal:
-        return unattributed(service, refusal)
-    try:
-        call.check()
-        body = await read_body(request, service.settings.max_body_bytes)
-        return await call.once(ROUTE, body, partial(_map, call, body))
-    except Refusal as refusal:
-        return await call.refuse(refusal)
+    with service.releases.lease() as routing:
+        try:
+            call = await Call.begin(request, routing, service.settings.deadline_seconds)
+        except Refusal as refusal:
+            return unattributed(service, refusal)
+        try:
+            call.check()
+            body = await read_body(request, service.settings.max_body_bytes)
+            return await call.once(ROUTE, body, partial(_map, call, body))
+        except Refusal as refusal:
+            return await call.refuse(refusal)
 
 
 async def _map(call: Call, body: bytes, ticket: Ticket | None) -> Response:
     sent = parse_map(body, call.limits)
-    events = await call.map(sent)
+    answered = await call.map(sent)
     alone = sent.events == "one"
-    headers = {"X-Event-Id": events[0].event_id} if alone else None
-    content, media_type = _render(call, events, alone=alone)
-    return await call.record(events, Response(content, HTTPStatus.OK, headers, media_type), ticket)
+    headers = {"X-Event-Id": answered.events[0].event_id} if alone else None
+    content, media_type = _render(call, answered, alone=alone)
+    afterwards = call.afterwards([(sent, answered)])
+    answer = Response(content, HTTPStatus.OK, headers, media_type, afterwards)
+    return await call.record(answered.events, answer, ticket, answered.serving)
 
 
-def _render(call: Call, events: Sequence[Event], *, alone: bool) -> Rendered:
+def _render(call: Call, answered: Answered, *, alone: bool) -> Rendered:
+    events = answered.events
     if call.shape == "canonical":
         if alone:
             return Rendered(events[0].event.encode(), JSON)
-        answer = {"events": [recorded(event) for event in events], "version_info": call.serving.versions_json}
+        answer = {"events": [recorded(event) for event in events], "version_info": answered.serving.versions_json}
         return Rendered(orjson.dumps(answer), JSON)
     told = [Told.of(event.event_id, event.record, event.event) for event in events]
     return render_one(told[0], call.shape) if alone else render_all(told, call.shape)

@@ -18,12 +18,12 @@ from mapper_domain.layout import Layout
 from mapper_domain.question import Question
 from mapper_domain.taxonomy import UNKNOWN
 from mapper_domain.voices import Weights
-from mapper_serving import shipping
 from mapper_serving.app import create_app
 from mapper_serving.engines.base import OpenEngine
 from mapper_serving.engines.local import LocalEngine
 from mapper_serving.identity import keys
 from mapper_serving.settings import Settings
+from mapper_serving.shipping.shipper import ship_segments
 from mapper_serving.state import Serving, rules_only
 
 REPOSITORY = Path(__file__).parents[2]
@@ -47,8 +47,8 @@ class FakeScorer:
     gate: threading.Event | None = None
     questions: list[str] = field(default_factory=list)
 
-    def score(self, questions: Sequence[str | Question]) -> list[dict[str, float]]:
-        """As `LabelScorer` for instructions and as `Retriever` for questions."""
+    def score(self, questions: Sequence[str | Question], among: object = None) -> list[dict[str, float]]:
+        """As `LabelScorer` for instructions and as `Retriever` for questions; says all it knows of every label."""
         return [self._score(question) for question in questions]
 
     def _score(self, question: str | Question) -> dict[str, float]:
@@ -96,7 +96,7 @@ class App:
 
     def ship(self) -> None:
         """Ship what is in the outbox now."""
-        list(shipping.ship(self.layout, segment_rows=self.settings.segment_rows))
+        list(ship_segments(self.settings))
 
     def events(self, tenant: str = "acme") -> list[dict[str, Any]]:
         """Rows of all shipped events of a tenant, by sequence."""

@@ -21,7 +21,7 @@ from mapper_domain.events import CanonicalEvent, DayLedger, PolicyContext, Prove
 from mapper_domain.layout import Layout
 from mapper_domain.release import sha256_file
 from mapper_serving.ids import uuid7
-from mapper_serving.outbox import Event, Outbox, Rejection, Row, connect
+from mapper_serving.outbox.rows import Event, Rejection, Row
 from mapper_serving.shipping import Shipped, ship
 
 DAY = "2026-11-22"

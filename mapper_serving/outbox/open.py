@@ -1,0 +1,60 @@
+"""Which outbox the settings ask for: PostgreSQL where they name one, else a SQLite file.
+
+The PostgreSQL driver is imported only where it is used.
+"""
+
+from contextlib import AbstractContextManager
+
+from mapper_domain.errors import EventWriteError
+from mapper_serving.outbox import sqlite, sqlite_drain
+from mapper_serving.outbox.group_commit import OnCommit, Outbox
+from mapper_serving.outbox.store import Drain, Store, StoreFailed
+from mapper_serving.settings import Settings
+
+
+def open_outbox(settings: Settings, on_commit: OnCommit = lambda _rows, _seconds: None) -> Outbox:
+    """The outbox, ready to take rows.
+
+    Args:
+        settings: say where it is and how much it may hold.
+        on_commit: told rows and seconds of every commit; rows are 0 for one that failed.
+
+    Raises:
+        EventWriteError: when it cannot be used.
+    """
+    try:
+        return Outbox(open_store(settings), max_rows=settings.outbox_max_events, on_commit=on_commit)
+    except StoreFailed as error:
+        raise EventWriteError(f"The outbox cannot be opened: {error}.") from error
+
+
+def open_store(settings: Settings) -> Store:
+    """Where the outbox keeps its rows.
+
+    Raises:
+        StoreFailed: when it cannot be used.
+    """
+    if not settings.outbox_url:
+        return sqlite.SqliteStore(settings.layout.outbox, max_bytes=settings.outbox_max_bytes)
+    from mapper_serving.outbox import postgres, postgres_schema
+
+    if settings.outbox_owner_url:
+        postgres_schema.migrate(settings.outbox_owner_url, postgres_schema.user_of(settings.outbox_url))
+    return postgres.PostgresStore(settings.outbox_url)
+
+
+def draining(settings: Settings, *, wait: bool) -> AbstractContextManager[Drain | None]:
+    """The outbox for whoever ships it; None where there is nothing to do for it.
+
+    Args:
+        settings: say where it is.
+        wait: for another shipper to end, where only one may work.
+
+    Raises:
+        StoreFailed: when it cannot be used; inside the context, too.
+    """
+    if not settings.outbox_url:
+        return sqlite_drain.draining(settings.layout.outbox, wait=wait)
+    from mapper_serving.outbox import postgres_drain
+
+    return postgres_drain.draining(settings.outbox_url)

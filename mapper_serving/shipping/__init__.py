@@ -1,0 +1,1 @@
+"""Shipping: moves rows from the outbox to segments, and segments to ClickHouse, at least once and idempotently."""

@@ -1,0 +1,105 @@
+"""Shipping as the service does it: every few seconds, in a thread of its own, and once more at the end."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import structlog
+
+from mapper_domain.errors import EventWriteError
+from mapper_serving.objects import open_objects
+from mapper_serving.outbox.open import draining
+from mapper_serving.outbox.store import StoreFailed
+from mapper_serving.settings import Settings
+from mapper_serving.shipping.drain import Shipped, ship
+
+log = structlog.get_logger(__name__)
+SEGMENTS, CLICKHOUSE = "segments", "clickhouse"
+
+
+class Progress(NamedTuple):
+    """Whom shipping tells what it does; a sink is `segments` or `clickhouse`."""
+
+    shipped: Callable[[str, Shipped], None] = lambda _sink, _shipped: None
+    failed: Callable[[str], None] = lambda _sink: None
+    rounds: Callable[[], None] = lambda: None
+
+
+def ship_segments(settings: Settings, *, wait: bool = True) -> Iterator[Shipped]:
+    """Ship what is in the outbox to segments, yielding after each shipment.
+
+    Safe beside the service and beside other shippers.
+
+    Args:
+        settings: where the outbox and the segments are.
+        wait: for another shipper to end; else nothing is done while there is one.
+
+    Raises:
+        EventWriteError: or `OSError`, when a segment cannot be written.
+        StoreFailed: when the outbox cannot be read.
+    """
+    with draining(settings, wait=wait) as drain:
+        if drain is None:
+            return
+        objects = open_objects(settings.segments or settings.artifacts)
+        yield from ship(drain, objects, rows=settings.segment_rows, deliver=bool(settings.clickhouse_url))
+        drain.forget_replays(datetime.now(UTC))
+
+
+def load_clickhouse(settings: Settings, *, wait: bool = True) -> Iterator[Shipped]:
+    """Load segments that wait for it into ClickHouse, yielding after each.
+
+    Raises:
+        EventWriteError: or `OSError`, when a segment cannot be read or loaded.
+        StoreFailed: when the outbox cannot be read.
+    """
+    from mapper_serving.shipping.clickhouse import ClickHouse
+
+    if not settings.clickhouse_url:
+        return
+    with draining(settings, wait=wait) as drain, ExitStack() as opened:
+        if drain is None:
+            return
+        objects = open_objects(settings.segments or settings.artifacts)
+        clickhouse = None
+        while True:
+            with drain.next_delivery() as segment:
+                if segment is None:
+                    return
+                clickhouse = clickhouse or opened.enter_context(closing(ClickHouse(settings.clickhouse_url)))
+                rows = clickhouse.load(objects, segment)
+            yield Shipped(rows)
+
+
+class Shipper:
+    """Ships until it is closed."""
+
+    def __init__(self, settings: Settings, progress: Progress) -> None:
+        self._settings = settings
+        self._progress = progress
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="shipper", daemon=True)
+        self._thread.start()
+
+    def close(self, seconds: float) -> None:
+        """Ship what is left, for so long at most, then stop. What is not shipped by then stays in the outbox."""
+        self._stop.set()
+        self._thread.join(seconds)
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._settings.ship_seconds):
+            self._round(wait=False)
+        self._round(wait=True)
+
+    def _round(self, *, wait: bool) -> None:
+        for sink, work in ((SEGMENTS, ship_segments), (CLICKHOUSE, load_clickhouse)):
+            try:
+                for shipped in work(self._settings, wait=wait):
+                    self._progress.shipped(sink, shipped)
+            except Exception as error:  # the next round tries again; nothing may end this thread
+                self._progress.failed(sink)
+                told = str(error) if isinstance(error, (EventWriteError, OSError, StoreFailed)) else ""
+                log.error("shipping.failed", sink=sink, exc_info=error, detail=told)
+        self._progress.rounds()

@@ -1,0 +1,18 @@
+"""Each test here runs on both outboxes, unless it is about one of them."""
+
+from pathlib import Path
+
+import pytest
+from postgres_server import PostgresServer
+
+from mapper_serving.settings import Settings
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """Settings of an outbox of its own, not yet opened."""
+    if request.param == "sqlite":
+        return Settings(artifacts=tmp_path)
+    server: PostgresServer = request.getfixturevalue("postgres")
+    database = server.database()
+    return Settings(artifacts=tmp_path, outbox_url=database.service, outbox_owner_url=database.owner)

@@ -20,6 +20,7 @@ def main() -> int:
             sys.stderr.write(f"MAPPER_{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}\n")
         return 2
     logs.configure(settings.log_level)
+    logs.capture_the_rest()
     try:
         app = create_app(settings)
     except MapperError as error:
@@ -31,6 +32,7 @@ def main() -> int:
         port=settings.port,
         log_config=None,
         access_log=False,
+        ws="none",
         server_header=False,
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )

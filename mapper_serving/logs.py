@@ -1,14 +1,24 @@
-"""Logs: JSON lines of metadata. An error is logged by its type and place; its message might hold input."""
+"""Logs: JSON lines of metadata, with the ids of the request they are about, never what a caller sent.
+
+An error is logged by its type and place, because its message might hold input. So might what a library says: of its
+messages the template is logged without its arguments, and a message without arguments, which may be one that was put
+together already, is left out. Only uvicorn speaks freely, about addresses and signals.
+"""
 
 import logging
 import sys
+import threading
 import traceback
 from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
 
+from mapper_serving import tracing
+
 Event = MutableMapping[str, Any]
+FREE = "uvicorn"
+WITHHELD = "(a library's message, which might hold input)"
 
 
 class _ToStderr(logging.Handler):
@@ -24,6 +34,7 @@ def configure(level: str) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        request_ids,
         error_place,
     ]
     structlog.configure(
@@ -35,7 +46,8 @@ def configure(level: str) -> None:
     handler = _ToStderr()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[template, *shared],
+            pass_foreign_args=True,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.JSONRenderer(),
@@ -48,6 +60,31 @@ def configure(level: str) -> None:
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = name != "uvicorn.access"
+
+
+def capture_the_rest() -> None:
+    """Log warnings, and errors that end a thread, as everything else; Python would print their messages."""
+    logging.captureWarnings(True)
+    threading.excepthook = lambda failed: structlog.get_logger(__name__).error(
+        "thread.failed", thread=failed.thread.name if failed.thread else "", exc_info=failed.exc_value
+    )
+
+
+def request_ids(_logger: object, _method: str, event: Event) -> Event:
+    """Add the ids of the request that is being answered; `X-Request-Id` of its answer has the second."""
+    if (trace := tracing.current()) is not None:
+        event["trace_id"], event["request_id"] = trace.trace_id, trace.request_id
+    return event
+
+
+def template(_logger: object, _method: str, event: Event) -> Event:
+    """Replace a library's message by its template, and name the library."""
+    record: logging.LogRecord = event["_record"]
+    arguments = event.pop("positional_args")
+    event["logger"] = record.name
+    if record.name.partition(".")[0] != FREE:
+        event["event"] = record.msg if arguments and isinstance(record.msg, str) else WITHHELD
+    return event
 
 
 def error_place(_logger: object, _method: str, event: Event) -> Event:

@@ -69,7 +69,10 @@ class Observe:
         route = _template(scope, endpoint)
         trace.end(scope["method"], route, status)
         service.metrics.count("mapper_requests_total", route, str(status))
-        service.metrics.observe("mapper_request_duration_seconds", time.monotonic() - started, route)
+        seconds = time.monotonic() - started
+        service.metrics.observe("mapper_request_duration_seconds", seconds, route)
+        if service.settings.log_level == "debug":
+            log.debug("request.answered", route=route, status=status, seconds=round(seconds, 6))
 
 
 def _template(scope: Scope, endpoint: Endpoint | None) -> str:

@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 from mapper_domain.catalog import load as load_catalog
 from mapper_domain.errors import CatalogError
 from mapper_serving.engines.base import OpenEngine
+from mapper_serving.history import History
 from mapper_serving.idempotency import Idempotency
 from mapper_serving.identity.authentication import Identity
 from mapper_serving.identity.opening import open_identity
 from mapper_serving.identity.principal import Tenant
 from mapper_serving.ids import uuid7
 from mapper_serving.mapping import Mapper
+from mapper_serving.objects import open_objects
 from mapper_serving.outbox.group_commit import Outbox, age
 from mapper_serving.outbox.open import open_outbox
 from mapper_serving.outbox.rows import Rejection
@@ -44,6 +46,7 @@ class Service:
     trials: Trials
     shadowing: Shadowing
     mapper: Mapper
+    history: History
     rates: RateLimits
     idempotency: Idempotency
 
@@ -81,7 +84,9 @@ async def running(settings: Settings, first: Serving, open_engine: OpenEngine) -
     watching = asyncio.create_task(identity.run())
     try:
         async with following(settings, first, open_engine, metrics, mapper) as serving:
-            yield Service(settings, metrics, identity, outbox, *serving, mapper, _rates(settings), Idempotency(outbox))
+            history = History(outbox, open_objects(settings.segments or settings.layout.root))
+            calls = (history, _rates(settings), Idempotency(outbox))
+            yield Service(settings, metrics, identity, outbox, *serving, mapper, *calls)
     finally:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)

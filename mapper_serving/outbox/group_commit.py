@@ -17,7 +17,7 @@ import structlog
 
 from mapper_domain.errors import EventWriteError, MapperError
 from mapper_serving.outbox.rows import Replay, ReplayTaken, Row
-from mapper_serving.outbox.store import Store, StoreFailed, Submission
+from mapper_serving.outbox.store import Store, StoredEvent, StoreFailed, Submission
 
 BATCH_ROWS: Final = 512
 NEARLY: Final = 0.95
@@ -137,6 +137,14 @@ class Outbox:
             await asyncio.to_thread(self._store.release_replay, replay)
         except StoreFailed as error:
             raise EventWriteError(f"The outbox cannot be written: {error}.") from error
+
+    def days(self, tenant_id: str) -> Sequence[str]:
+        """Every UTC day on which a tenant had events, in order; for any thread, as `Store.days`."""
+        return self._store.days(tenant_id)
+
+    def events(self, tenant_id: str, day: str, after: int, most: int) -> Sequence[StoredEvent]:
+        """Events of a day that wait, after a sequence; for any thread, as `Store.events`."""
+        return self._store.events(tenant_id, day, after, most)
 
     def recount(self) -> None:
         """Have rows counted again, because somebody, maybe another process, has shipped some."""

@@ -18,7 +18,7 @@ import psycopg
 from mapper_serving.outbox import postgres_schema
 from mapper_serving.outbox.postgres_schema import told
 from mapper_serving.outbox.rows import Event, Replay, Row
-from mapper_serving.outbox.store import Backlog, StoreFailed, Submission
+from mapper_serving.outbox.store import Backlog, StoredEvent, StoreFailed, Submission
 
 PATIENCE_SECONDS: Final = 3.0
 """How long a commit waits for a database that has gone away, before its rows are refused."""
@@ -206,6 +206,21 @@ class PostgresStore:
                 "WHERE route = %s AND key_sha256 = %s AND request_hmac = %s AND body IS NULL",
                 replay[1:4],
             )
+
+    def days(self, tenant_id: str) -> Sequence[str]:
+        """As `Store.days`."""
+        with self._lookup(tenant_id) as connection:
+            rows = connection.execute("SELECT day FROM mapper.days WHERE accepted > 0 ORDER BY day").fetchall()
+        return [day.isoformat() for (day,) in rows]
+
+    def events(self, tenant_id: str, day: str, after: int, most: int) -> Sequence[StoredEvent]:
+        """As `Store.events`."""
+        query: LiteralString = (
+            "SELECT sequence, event_id, recorded_at, record, event FROM mapper.events "
+            "WHERE tenant_id = %s AND day = %s AND sequence > %s ORDER BY sequence LIMIT %s"
+        )
+        with self._lookup(tenant_id) as connection:
+            return [StoredEvent(*row) for row in connection.execute(query, (tenant_id, day, after, most))]
 
     @contextmanager
     def _lookup(self, tenant: str) -> Iterator[Connection]:

@@ -16,7 +16,7 @@ from typing import Final
 import orjson
 
 from mapper_serving.outbox.rows import Event, Replay, Row
-from mapper_serving.outbox.store import Backlog, StoreFailed, Submission
+from mapper_serving.outbox.store import Backlog, StoredEvent, StoreFailed, Submission
 
 PAGE_BYTES: Final = 4096
 BUSY_SECONDS: Final = 10.0
@@ -183,6 +183,22 @@ class SqliteStore:
                 "AND body IS NULL",
                 replay[:4],
             )
+
+    def days(self, tenant_id: str) -> Sequence[str]:
+        """As `Store.days`."""
+        query = "SELECT day FROM days WHERE tenant_id = ? AND accepted > 0 ORDER BY day"
+        with told(), self._looking_up:
+            return [day for (day,) in self._reader.execute(query, (tenant_id,))]
+
+    def events(self, tenant_id: str, day: str, after: int, most: int) -> Sequence[StoredEvent]:
+        """As `Store.events`."""
+        query = (
+            "SELECT sequence, event_id, recorded_at, record, event FROM events "
+            "WHERE tenant_id = ? AND day = ? AND sequence > ? ORDER BY sequence LIMIT ?"
+        )
+        with told(), self._looking_up:
+            rows = self._reader.execute(query, (tenant_id, day, after, most)).fetchall()
+        return [StoredEvent(n, id_, datetime.fromisoformat(at), record, event) for n, id_, at, record, event in rows]
 
     def close(self) -> None:
         """As `Store.close`."""

@@ -67,6 +67,14 @@ class Store(Protocol):
         """Give up a reservation, so that the key can be tried again; safe from any thread."""
         ...
 
+    def days(self, tenant_id: str) -> Sequence[str]:
+        """Every UTC day on which this tenant had events, shipped or not, in order; safe from any thread."""
+        ...
+
+    def events(self, tenant_id: str, day: str, after: int, most: int) -> Sequence["StoredEvent"]:
+        """At most so many events of a day that wait, in order, those after a sequence; safe from any thread."""
+        ...
+
     def close(self) -> None:
         """Give the connections back."""
         ...

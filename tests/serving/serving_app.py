@@ -22,6 +22,7 @@ from mapper_serving.app import create_app
 from mapper_serving.engines.base import OpenEngine
 from mapper_serving.engines.local import LocalEngine
 from mapper_serving.identity import keys
+from mapper_serving.identity.principal import Scope
 from mapper_serving.settings import Settings
 from mapper_serving.shipping.shipper import ship_segments
 from mapper_serving.state import Serving, rules_only
@@ -124,8 +125,9 @@ def rows_of(folder: Path, tenant: str) -> list[dict[str, Any]]:
 def write_keys(path: Path, expected: tuple[str, ...] = ()) -> tuple[dict[str, str], dict[str, str]]:
     """A keys file with two tenants; the headers of a key of each. The first one expects these detectors."""
     acme = keys.StoredTenant(environment="stage", expected_detectors=expected, scopes=("hipaa",), hmac_key="ab" * 32)
-    content, first = keys.issue(keys.KeyFile(), "acme", acme, days=None)
-    content, second = keys.issue(content, "globex", keys.StoredTenant(hmac_key="cd" * 32), days=30)
+    may: tuple[Scope, ...] = ("map:write", "reports:read")
+    content, first = keys.issue(keys.KeyFile(), "acme", acme, days=None, scopes=may)
+    content, second = keys.issue(content, "globex", keys.StoredTenant(hmac_key="cd" * 32), days=30, scopes=may)
     keys.write(path, content)
     return {"X-API-Key": first}, {"X-API-Key": second}
 

@@ -9,6 +9,7 @@
     │   └── DetectorFailed      the answer reports that the detector itself failed
     ├── ReleaseError            a release cannot be used
     │   ├── ReleaseMissing      there is no release yet
+    │   ├── ReleaseUnreachable  the store the releases are in does not answer
     │   ├── ReleaseCorrupt      a file is missing or its hash differs from the manifest
     │   ├── ReleaseMismatch     the release needs another base model, prompt or taxonomy
     │   └── GatesFailed         the evaluation does not pass, so nothing is promoted
@@ -100,6 +101,10 @@ class ReleaseError(MapperError):
 
 class ReleaseMissing(ReleaseError):
     """There is no release at the place the pointer names, or no pointer at all."""
+
+
+class ReleaseUnreachable(ReleaseError):
+    """The store the releases are in does not answer, or refuses to."""
 
 
 class ReleaseCorrupt(ReleaseError):

@@ -8,7 +8,8 @@ releases/promotions.jsonl    append-only: who, why, from, to, hold
 import hashlib
 import json
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Annotated
 
 from pydantic import AwareDatetime, Field, ValidationError
 
@@ -85,18 +86,57 @@ class KnownAnswer(Value):
     answer: Answer
 
 
-class Pointer(Value):
-    """Which release serves: the content of `current.json`."""
+ReleaseId = Annotated[str, Field(pattern=r"^[0-9a-z]{1,64}$")]
+"""A release as pointers name it: never a path."""
 
-    release: str
+
+class Canary(Value):
+    """A release on trial: it answers a share of the traffic.
+
+    Attributes:
+        share: of the (tenant, detector, label) combinations; the same ones get it until the share changes.
+        since: when somebody asked for it. A canary that failed stays out until it is asked for again.
+    """
+
+    release: ReleaseId
+    share: float = Field(gt=0.0, le=1.0)
+    since: AwareDatetime | None = None
+
+
+class Shadow(Value):
+    """A release on trial: it is asked after the reply, and what it says is only compared.
+
+    Attributes:
+        share: of the (tenant, detector, label) combinations it is asked about.
+    """
+
+    release: ReleaseId
+    share: float = Field(default=1.0, gt=0.0, le=1.0)
+
+
+class Pointer(Value):
+    """Which release serves, and which are on trial beside it: the content of `current.json`."""
+
+    release: ReleaseId
     promoted_at: AwareDatetime
+    canary: Canary | None = None
+    shadow: Shadow | None = None
+
+    @property
+    def releases(self) -> tuple[str, ...]:
+        """Every release it names, the one that serves first."""
+        trials = (trial.release for trial in (self.canary, self.shadow) if trial is not None)
+        return tuple(dict.fromkeys((self.release, *trials)))
 
 
 class Promotion(Value):
-    """One line of `promotions.jsonl`.
+    """One line of `promotions.jsonl`: what the pointer says from then on.
 
     Attributes:
+        release: the release that serves; the one before where only a trial began or ended.
         hold: while the latest line has it, automation does not roll forward.
+        canary: on trial from then on; None ends the trial.
+        shadow: likewise.
     """
 
     at: AwareDatetime
@@ -105,6 +145,13 @@ class Promotion(Value):
     previous: str | None
     release: str
     hold: bool = False
+    canary: Canary | None = None
+    shadow: Shadow | None = None
+
+    @property
+    def pointer(self) -> Pointer:
+        """The pointer it makes."""
+        return Pointer(release=self.release, promoted_at=self.at, canary=self.canary, shadow=self.shadow)
 
 
 def canonical(value: Value) -> str:
@@ -140,12 +187,39 @@ def read_pointer(releases: Path) -> Pointer | None:
         ReleaseCorrupt: when `current.json` is there but is not a pointer.
     """
     path = releases / POINTER
-    if not path.exists():
-        return None
+    return parse_pointer(path.read_bytes()) if path.exists() else None
+
+
+def parse_pointer(content: bytes) -> Pointer:
+    """The pointer in the content of `current.json`.
+
+    Raises:
+        ReleaseCorrupt: when there is none in it.
+    """
     try:
-        return Pointer.model_validate_json(path.read_bytes())
+        return Pointer.model_validate_json(content)
     except ValidationError as error:
-        raise ReleaseCorrupt(f"{path.name} is not a release pointer; promote a release again.") from error
+        raise ReleaseCorrupt(f"{POINTER} is not a release pointer; promote a release again.") from error
+
+
+def parse_manifest(content: bytes, release: str) -> Manifest:
+    """The manifest of a release, whose id was checked.
+
+    Raises:
+        ReleaseCorrupt: when it cannot be read, is of another release, or names a file outside of the release.
+    """
+    try:
+        manifest = Manifest.model_validate_json(content)
+    except ValidationError as error:
+        raise ReleaseCorrupt(
+            f"{MANIFEST} of release {release} cannot be read ({error.error_count()} problems): it was altered, or "
+            "made by another version of this software. Promote another release."
+        ) from error
+    if manifest.id != release:
+        raise ReleaseCorrupt(f"Release {release} has the content of {manifest.id}; it was altered.")
+    if any(PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts for name in manifest.files):
+        raise ReleaseCorrupt(f"{MANIFEST} of release {release} names a file outside of the release.")
+    return manifest
 
 
 def verify(folder: Path) -> Manifest:
@@ -158,15 +232,7 @@ def verify(folder: Path) -> Manifest:
     path = folder / MANIFEST
     if not path.exists():
         raise ReleaseMissing(f"Release {folder.name} has no {MANIFEST}; promote a release that exists.")
-    try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise ReleaseCorrupt(
-            f"{MANIFEST} of release {folder.name} cannot be read ({error.error_count()} problems): it was altered, or "
-            "made by another version of this software. Promote another release."
-        ) from error
-    if manifest.id != folder.name:
-        raise ReleaseCorrupt(f"Release {folder.name} has the content of {manifest.id}; it was altered.")
+    manifest = parse_manifest(path.read_bytes(), folder.name)
     wrong = [
         name
         for name, sha in manifest.files.items()

@@ -33,7 +33,8 @@ class EventList(Closed):
 class BatchItem(Closed):
     """What became of one item, at the place the item had.
 
-    Exactly one of: `event_id` and `event`; `events`, when the item asked for one per finding; `problem`.
+    Exactly one of: `event_id` and `event`; `events`, when the item asked for one per finding; `problem`. And
+    `version_info`, where the item was answered by another release than the batch names.
     """
 
     index: int
@@ -42,6 +43,7 @@ class BatchItem(Closed):
     event: CanonicalEvent | None = None
     events: tuple[RecordedEvent, ...] | None = None
     problem: ProblemDocument | None = None
+    version_info: Versions | None = None
 
 
 class BatchCounts(Closed):

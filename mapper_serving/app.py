@@ -43,7 +43,7 @@ def create_app(
     if open_engine is None:
         open_engine = shared = opener(settings)
         closing.callback(shared.close)
-    first = first or initial(settings, open_engine)
+    first = first or initial(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -66,14 +66,31 @@ class ServedRelease(Closed):
     versions: Versions
 
 
+class AskedTrial(Closed):
+    """A canary or a shadow the pointer asks for, and how it fares here.
+
+    Attributes:
+        state: `stopped` when a canary passed a bound; it stays out until somebody asks for it again.
+        reason: why it does not serve, or empty.
+    """
+
+    role: Literal["canary", "shadow"]
+    release: str
+    share: float
+    state: Literal["serving", "loading", "refused", "stopped"]
+    reason: str
+
+
 class ReleaseList(Closed):
     """What answers here.
 
     Attributes:
+        trials: what is on trial, whether it serves or not.
         refused: why the release the pointer names does not serve, or empty.
     """
 
     releases: tuple[ServedRelease, ...] = Field(min_length=1)
+    trials: tuple[AskedTrial, ...] = ()
     refused: str
     version_info: Versions
 

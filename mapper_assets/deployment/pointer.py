@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from mapper_domain.errors import ReleaseCorrupt, ReleaseMissing
-from mapper_domain.release import POINTER, PROMOTIONS, Pointer, Promotion, canonical, read_pointer
+from mapper_domain.release import POINTER, PROMOTIONS, Promotion, canonical, read_pointer
 
 
 @contextmanager
@@ -59,15 +59,14 @@ def previous_release(releases: Path) -> str:
 
 
 def move(releases: Path, promotion: Promotion) -> None:
-    """Log the promotion, then point to its release. Call it under `locked`."""
+    """Log the promotion, then make the pointer say the same. Call it under `locked`."""
     with (releases / PROMOTIONS).open("a") as log:
         log.write(canonical(promotion) + "\n")
         log.flush()
         os.fsync(log.fileno())
-    pointer = Pointer(release=promotion.release, promoted_at=promotion.at)
     partial = releases / f".{POINTER}.{os.getpid()}"
     with partial.open("w") as stream:
-        stream.write(pointer.model_dump_json(indent=2) + "\n")
+        stream.write(promotion.pointer.model_dump_json(indent=2, exclude_none=True) + "\n")
         stream.flush()
         os.fsync(stream.fileno())
     partial.replace(releases / POINTER)

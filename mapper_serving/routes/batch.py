@@ -2,10 +2,9 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 from fastapi import APIRouter, Request
@@ -14,17 +13,19 @@ from starlette.responses import Response
 
 from mapper_serving import openapi
 from mapper_serving.answers import BatchAnswer
-from mapper_serving.bodies import BatchRequest, Limits, parse_batch, parse_item
+from mapper_serving.bodies import BatchRequest, Limits, MapRequest, parse_batch, parse_item
 from mapper_serving.idempotency import Ticket
 from mapper_serving.identity.authentication import refuse_other_tenant
-from mapper_serving.outbox.rows import Event, Rejection, Row
+from mapper_serving.outbox.rows import Rejection, Row
 from mapper_serving.problems import Refusal
+from mapper_serving.releases.trials import Answered
 from mapper_serving.responses import JSON
 from mapper_serving.routes.admission import charge
 from mapper_serving.routes.calls import PROBLEMS, SCOPE, Call
 from mapper_serving.routes.lean import Lean, read_body, unattributed
 from mapper_serving.routes.mapping import recorded
 from mapper_serving.service import Service, rejection
+from mapper_serving.state import Serving
 
 router = APIRouter(tags=["mapping"], route_class=Lean)
 ROUTE = "/v1/map:batch"
@@ -34,45 +35,58 @@ _ALL = openapi.answer(BatchAnswer, "Every item became an event.", replayable=Tru
 _SOME = openapi.answer(BatchAnswer, "At least one item was refused.", replayable=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """What became of one item: its events, or the refusal and its row.
+class _Mapped(NamedTuple):
+    """An item that became events."""
 
-    Attributes:
-        alone: whether the caller asked for one event.
-    """
-
-    events: tuple[Event, ...] = ()
-    alone: bool = True
-    refused: tuple[Refusal, Rejection] | None = None
+    sent: MapRequest
+    answered: Answered
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        return self.events if self.refused is None else (self.refused[1],)
+        return self.answered.events
 
-    def answer(self, index: int) -> Mapping[str, object]:
+    def answer(self, index: int, stable: Serving) -> Mapping[str, object]:
+        """The item of the answer; with its versions where a canary answered it."""
+        events = [recorded(event) for event in self.answered.events]
+        serving = self.answered.serving
+        return {
+            "index": index,
+            "status": HTTPStatus.OK,
+            **(events[0] if self.sent.events == "one" else {"events": events}),
+            **({} if serving is stable else {"version_info": serving.versions_json}),
+        }
+
+
+class _Refused(NamedTuple):
+    """An item that did not, and the row that counts it."""
+
+    refusal: Refusal
+    row: Rejection
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        return (self.row,)
+
+    def answer(self, index: int, _stable: Serving) -> Mapping[str, object]:
         """The item of the answer."""
-        if self.refused is not None:
-            refusal, row = self.refused
-            problem = refusal.document(row.rejection_id).model_dump(mode="json")
-            return {"index": index, "status": refusal.status, "problem": problem}
-        events = [recorded(event) for event in self.events]
-        return {"index": index, "status": HTTPStatus.OK, **(events[0] if self.alone else {"events": events})}
+        problem = self.refusal.document(self.row.rejection_id).model_dump(mode="json")
+        return {"index": index, "status": self.refusal.status, "problem": problem}
 
 
 async def map_batch(request: Request) -> Response:
     """Answer with what became of each item, in order, once all of it is durable in one transaction."""
     service: Service = request.scope["app"].state.service
-    try:
-        call = await Call.begin(request, service.settings.batch_deadline_seconds)
-    except Refusal as refusal:
-        return unattributed(service, refusal)
-    try:
-        call.check()
-        body = await read_body(request, service.settings.max_batch_bytes)
-        return await call.once(ROUTE, body, partial(_map_all, call, body))
-    except Refusal as refusal:
-        return await call.refuse(refusal)
+    with service.releases.lease() as routing:
+        try:
+            call = await Call.begin(request, routing, service.settings.batch_deadline_seconds)
+        except Refusal as refusal:
+            return unattributed(service, refusal)
+        try:
+            call.check()
+            body = await read_body(request, service.settings.max_batch_bytes)
+            return await call.once(ROUTE, body, partial(_map_all, call, body))
+        except Refusal as refusal:
+            return await call.refuse(refusal)
 
 
 async def _map_all(call: Call, body: bytes, ticket: Ticket | None) -> Response:
@@ -80,10 +94,11 @@ async def _map_all(call: Call, body: bytes, ticket: Ticket | None) -> Response:
     refuse_other_tenant((), call.tenant, batch.tenant_id)
     charge(call.request, call.principal, len(batch.items) - 1)
     outcomes = await _outcomes(call, batch.items)
-    codes = [outcome.refused[0].code for outcome in outcomes if outcome.refused]
+    codes = [outcome.refusal.code for outcome in outcomes if isinstance(outcome, _Refused)]
+    mapped = [(outcome.sent, outcome.answered) for outcome in outcomes if isinstance(outcome, _Mapped)]
     answer = {
-        "items": [outcome.answer(index) for index, outcome in enumerate(outcomes)],
-        "counts": {"received": len(outcomes), "accepted": len(outcomes) - len(codes), "rejected": len(codes)},
+        "items": [outcome.answer(index, call.serving) for index, outcome in enumerate(outcomes)],
+        "counts": {"received": len(outcomes), "accepted": len(mapped), "rejected": len(codes)},
         "version_info": call.serving.versions_json,
     }
     metrics = call.service.metrics
@@ -92,10 +107,11 @@ async def _map_all(call: Call, body: bytes, ticket: Ticket | None) -> Response:
         metrics.count("mapper_rejections_total", code)
     status = HTTPStatus.MULTI_STATUS if codes else HTTPStatus.OK
     rows = [row for outcome in outcomes for row in outcome.rows]
-    return await call.record(rows, Response(orjson.dumps(answer), status, media_type=JSON), ticket)
+    response = Response(orjson.dumps(answer), status, media_type=JSON, background=call.afterwards(mapped))
+    return await call.record(rows, response, ticket, call.serving)
 
 
-async def _outcomes(call: Call, items: Sequence[JsonValue]) -> list[_Outcome]:
+async def _outcomes(call: Call, items: Sequence[JsonValue]) -> list[_Mapped | _Refused]:
     limits = call.limits
     outcomes = []
     for index, item in enumerate(items, start=1):
@@ -105,12 +121,12 @@ async def _outcomes(call: Call, items: Sequence[JsonValue]) -> list[_Outcome]:
     return outcomes
 
 
-async def _outcome(call: Call, item: JsonValue, limits: Limits) -> _Outcome:
+async def _outcome(call: Call, item: JsonValue, limits: Limits) -> _Mapped | _Refused:
     try:
         sent = parse_item(item, limits)
-        return _Outcome(await call.map(sent), sent.events == "one")
+        return _Mapped(sent, await call.map(sent))
     except Refusal as refusal:
-        return _Outcome(refused=(refusal, rejection(call.tenant, refusal.code, call.now)))
+        return _Refused(refusal, rejection(call.tenant, refusal.code, call.now))
 
 
 for path in (ROUTE, "/map/batch"):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from fastapi import Request
+from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from mapper_domain.errors import EventWriteError
@@ -14,8 +15,10 @@ from mapper_serving.bodies import Limits, MapRequest
 from mapper_serving.idempotency import Ticket
 from mapper_serving.identity.authentication import refuse_other_tenant
 from mapper_serving.identity.principal import Principal, Scope, Tenant
-from mapper_serving.outbox.rows import Event, ReplayTaken, Row
+from mapper_serving.outbox.rows import ReplayTaken, Row
 from mapper_serving.problems import Code, Refusal
+from mapper_serving.releases.routing import Routing
+from mapper_serving.releases.trials import Answered
 from mapper_serving.rendering.accept import Rendering, rendering
 from mapper_serving.responses import respond, stamp, unstamped
 from mapper_serving.routes.admission import admit
@@ -45,23 +48,24 @@ PROBLEMS = (
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request of a known caller; the state that was in service when it began answers all of it.
+    """A request of a known caller; releases that were in service when it began answer all of it.
 
     Attributes:
+        routing: those releases, leased until the answer is there.
         deadline: time of the running loop after which the model is not waited for.
         shape: how the caller wants its events.
     """
 
     request: Request
     service: Service
-    serving: Serving
+    routing: Routing
     principal: Principal
     now: datetime
     deadline: float
     shape: Rendering
 
     @classmethod
-    async def begin(cls, request: Request, seconds: float) -> "Call":
+    async def begin(cls, request: Request, routing: Routing, seconds: float) -> "Call":
         """A request, once its caller is let in; the model has so many seconds.
 
         Raises:
@@ -71,12 +75,17 @@ class Call:
         principal = await admit(request)
         deadline = asyncio.get_running_loop().time() + seconds
         shape = rendering(header(request, b"accept"))
-        return cls(request, service, service.releases.current, principal, datetime.now(UTC), deadline, shape)
+        return cls(request, service, routing, principal, datetime.now(UTC), deadline, shape)
 
     @property
     def tenant(self) -> Tenant:
         """Whose request it is."""
         return self.principal.tenant
+
+    @property
+    def serving(self) -> Serving:
+        """The release that answers what no canary does."""
+        return self.routing.stable
 
     @property
     def limits(self) -> Limits:
@@ -92,14 +101,18 @@ class Call:
         self.principal.require(SCOPE)
         refuse_other_tenant(self.request.scope["headers"], self.tenant)
 
-    async def map(self, sent: MapRequest) -> tuple[Event, ...]:
-        """The events for one output.
+    async def map(self, sent: MapRequest) -> Answered:
+        """The events for one output, all from one release.
 
         Raises:
             Refusal: as `Mapper.map`; `tenant-mismatch`.
         """
         refuse_other_tenant((), self.tenant, sent.tenant_id)
-        return await self.service.mapper.map(sent, self.tenant, self.serving, deadline=self.deadline, now=self.now)
+        return await self.service.trials.map(sent, self.tenant, self.routing, deadline=self.deadline, now=self.now)
+
+    def afterwards(self, answered: Sequence[tuple[MapRequest, Answered]]) -> BackgroundTask | None:
+        """What is left to do once the answer was sent: to ask the shadow the same."""
+        return self.service.shadowing.after(answered, self.tenant, self.now) if self.routing.shadow else None
 
     async def once(self, route: str, body: bytes, answer: Callable[[Ticket | None], Awaitable[Response]]) -> Response:
         """The answer; where the caller gave a key, the one this request got before, if it did.
@@ -119,10 +132,10 @@ class Call:
         with self.service.idempotency.hold(ticket):
             return await self._again(ticket) or await answer(ticket)
 
-    async def record(self, rows: Sequence[Row], answer: Response, ticket: Ticket | None) -> Response:
-        """The answer, once all rows are durable, and the answer itself where it may be asked for again."""
-        stamp(self.request.scope, self.serving)
-        replay = idempotency.kept(ticket, answer, self.serving, self.now) if ticket else None
+    async def record(self, rows: Sequence[Row], answer: Response, ticket: Ticket | None, serving: Serving) -> Response:
+        """The answer of a release, once all rows are durable, and itself too where it may be asked for again."""
+        stamp(self.request.scope, serving)
+        replay = idempotency.kept(ticket, answer, serving, self.now) if ticket else None
         try:
             await self.service.outbox.append(rows, replay)
         except EventWriteError as error:

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from mapper_serving import openapi
+from mapper_serving.listings import AskedTrial
 from mapper_serving.responses import json
 from mapper_serving.service import Service
 
@@ -33,6 +34,7 @@ class Readiness(BaseModel):
         mode: `model` with a release, `rules` without.
         release: the release that serves, or `rules`.
         refused: why the release the pointer names does not serve, or empty; the last good one does meanwhile.
+        trials: canary and shadow the pointer asks for, whether they serve, and why not.
         degraded: why the model answers with less than it should, or empty; requests are answered all the same.
         problems: what keeps the replica from being ready.
         pending: rows that wait to be shipped.
@@ -42,6 +44,7 @@ class Readiness(BaseModel):
     mode: str
     release: str
     refused: str
+    trials: tuple[AskedTrial, ...]
     degraded: str
     problems: tuple[str, ...]
     pending: int
@@ -92,6 +95,7 @@ def readiness(service: Service) -> Readiness:
         mode="rules" if serving.engine is None else "model",
         release=serving.versions.release,
         refused=service.releases.refused,
+        trials=tuple(AskedTrial(**trial._asdict()) for trial in service.releases.trials),
         degraded=serving.engine.problem if serving.engine else "",
         problems=tuple(problems),
         pending=service.outbox.pending,

@@ -43,7 +43,7 @@ _PROBLEMS = (
 async def propose_mappings(request: Request) -> Response:
     """Answer with suggestions for every label; with `Accept: application/yaml`, with the detector file alone."""
     service: Service = request.scope["app"].state.service
-    settings, serving = service.settings, service.releases.current
+    settings = service.settings
     deadline = asyncio.get_running_loop().time() + settings.proposal_deadline_seconds
     try:
         principal = await admit(request)
@@ -52,7 +52,9 @@ async def propose_mappings(request: Request) -> Response:
         sent = parse_vocabulary(await read_body(request, settings.max_body_bytes), settings.proposal_limit)
     except Refusal as refusal:
         return unattributed(service, refusal)
-    proposal = await propose_within(sent.vocabulary, serving, deadline)
+    with service.releases.lease() as routing:
+        serving = routing.stable
+        proposal = await propose_within(sent.vocabulary, serving, deadline)
     _count(service, proposal)
     stamp(request.scope, serving)
     text = render(proposal)

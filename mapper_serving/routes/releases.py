@@ -5,14 +5,14 @@ from starlette.responses import Response
 
 from mapper_serving import openapi
 from mapper_serving.identity.authentication import refuse_other_tenant
-from mapper_serving.listings import ReleaseList, ServedRelease
+from mapper_serving.listings import AskedTrial, ReleaseList, ServedRelease
 from mapper_serving.problems import Refusal
+from mapper_serving.releases.routing import Routing
 from mapper_serving.responses import json
 from mapper_serving.routes.admission import admit
 from mapper_serving.routes.catalogue import PROBLEMS
 from mapper_serving.routes.lean import Lean, unattributed
 from mapper_serving.service import Service
-from mapper_serving.state import Serving
 
 router = APIRouter(tags=["catalogue"], route_class=Lean)
 
@@ -31,11 +31,22 @@ async def releases(request: Request) -> Response:
         refuse_other_tenant(request.scope["headers"], principal.tenant)
     except Refusal as refusal:
         return unattributed(service, refusal)
-    stable = service.releases.current
-    served = (_served(stable),)
-    return json(ReleaseList(releases=served, refused=service.releases.refused, version_info=stable.versions))
+    return json(_list(service.releases.routing, service))
 
 
-def _served(serving: Serving) -> ServedRelease:
-    mode = "rules" if serving.engine is None else "model"
-    return ServedRelease(role="stable", share=1.0, mode=mode, versions=serving.versions)
+def _list(routing: Routing, service: Service) -> ReleaseList:
+    shares = {"stable": 1.0 - routing.share if routing.canary else 1.0, "canary": routing.share}
+    return ReleaseList(
+        releases=tuple(
+            ServedRelease(
+                role=role,
+                share=shares.get(role, routing.shadow_share),
+                mode="rules" if serving.engine is None else "model",
+                versions=serving.versions,
+            )
+            for role, serving in routing.roles.items()
+        ),
+        trials=tuple(AskedTrial(**trial._asdict()) for trial in service.releases.trials),
+        refused=service.releases.refused,
+        version_info=routing.stable.versions,
+    )

@@ -11,6 +11,7 @@ from serving_app import App, FakeScorer, running_app, undecided, with_model
 
 from mapper_domain.catalog import Catalog
 from mapper_domain.ladder import Answer
+from mapper_serving.releases.routing import Routing
 from mapper_serving.state import Serving
 
 UNSEEN = "spear_phishing_lure_v2"
@@ -77,7 +78,7 @@ def test_a_preloaded_answer_is_given_as_it_was_computed(tmp_path: Path, catalog:
         event = app.map("presidio", "US_SSN").json()
         assert (event["confidence"], event["provenance"]["route"]) == (0.87, "model")
         assert scorer.questions == []
-        assert app.metric("mapper_known_labels_total") == 1
+        assert app.metric('mapper_lookups_total{found="known"}') == 1
 
 
 def test_an_unsure_model_leaves_the_answer_to_the_rules(start: Callable[..., App], scorer: FakeScorer) -> None:
@@ -133,7 +134,7 @@ def test_an_earlier_answer_stands_in_for_a_failing_model(
         app.map("presidio", UNSEEN)
         releases = app.http.app.state.service.releases
         scorer.fails = _fail
-        releases.current = with_model(catalog, scorer)
+        releases.routing = Routing(with_model(catalog, scorer))
         event = app.map("presidio", UNSEEN).json()
         assert (event["taxonomy"], event["provenance"]["route"]) == (["JAILBREAK.Attempt"], "cache")
         assert fallbacks(app) == {"error": 1}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from release_maker import ADAPTER, RETRIEVER, make_adapter, make_base, make_release, make_retriever, point_at
-from serving_app import EQUALS, REPOSITORY, App, FakeScorer, running_app, undecided
+from serving_app import EQUALS, REPOSITORY, App, FakeScorer, running_app
 
 from mapper_domain.catalog import Catalog
 from mapper_domain.errors import ReleaseMismatch
@@ -28,7 +28,7 @@ def open_fake(parts: Parts) -> Engine:
         raise ZeroDivisionError("an error of some library")
     if said not in labels:
         raise ReleaseMismatch("The model does not answer with a distribution over the labels.")
-    return LocalEngine(FakeScorer(labels, {UNSEEN: said}), undecided(labels), queue=64)
+    return LocalEngine(*(FakeScorer(labels, {UNSEEN: said}) for _ in range(2)), queue=64)
 
 
 @pytest.fixture
@@ -93,9 +93,9 @@ def test_a_release_is_picked_up_without_a_restart(
     assert response.headers["X-Release"] == response.json()["provenance"]["model"] == release
     assert readiness(app)["mode"] == "model"
     assert app.metric("mapper_release_swaps_total") == 1
-    known = app.metric("mapper_known_labels_total")
+    known = app.metric('mapper_lookups_total{found="known"}')
     assert app.map("presidio", "US_SSN").json()["taxonomy"] == ["PII.Identifier.SSN"]
-    assert app.metric("mapper_known_labels_total") == known + 1
+    assert app.metric('mapper_lookups_total{found="known"}') == known + 1
 
 
 def test_a_rollback_is_a_swap_like_any_other(

@@ -20,6 +20,7 @@ import orjson
 from mapper_domain.errors import EngineError, EngineOverloaded, EngineTimeout
 from mapper_domain.voices import LogProbs
 from mapper_model.trie import Trie, build
+from mapper_serving import tracing
 from mapper_serving.engines.server import Server
 
 JSON: Final = {"Content-Type": "application/json"}
@@ -149,7 +150,9 @@ class RemoteAdapter:
         if self._http is None:
             self._http = httpx.AsyncClient(timeout=LONGEST_SECONDS, trust_env=False, headers=JSON)
         try:
-            response = await self._http.post(f"{self._server.url}/v1/completions", content=body)
+            response = await self._http.post(
+                f"{self._server.url}/v1/completions", content=body, headers=tracing.outgoing()
+            )
         except httpx.HTTPError as error:
             raise EngineError(f"The server does not answer ({type(error).__name__}).") from error
         if response.status_code != httpx.codes.OK:

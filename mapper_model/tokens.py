@@ -29,6 +29,16 @@ class Tokens:
         """Ids of a rendered question, with the model's own beginning-of-text token where it has one."""
         return list(self.tokenizer.encode(prompt.prompt(question)))
 
+    def parted(self, question: str) -> tuple[list[int], list[int]]:
+        """The same in two parts: what other questions about this detector begin with too, and the rest.
+
+        The first part is empty where the tokenizer joins the two.
+        """
+        whole = self.question(question)
+        beginning = list(self.tokenizer.encode(prompt.beginning(question))) if prompt.beginning(question) else []
+        end = len(beginning)
+        return (beginning, whole[end:]) if end < len(whole) and whole[:end] == beginning else ([], whole)
+
     def answer(self, labels: Sequence[str]) -> list[int]:
         """Ids of the answer that names these labels, with the end-of-text token."""
         return self.text(prompt.answer(labels))

@@ -12,17 +12,14 @@ from mapper_domain.events import Versions
 from mapper_domain.ladder import Answer, Trust
 from mapper_domain.privacy import lexicon, may_store, may_store_name
 from mapper_domain.prompt import PROMPT_VERSION
-from mapper_domain.question import Question
 from mapper_domain.rules import RuleMapper
 from mapper_domain.text import nearest
+from mapper_serving.cache import Cache, LabelKey
 from mapper_serving.engines.base import Engine
+from mapper_serving.releases.tally import Tally
 
 RULES = "rules"
 """Stands where a release id would, when no release is involved."""
-
-
-LabelKey = tuple[str, str | None, str]
-"""Detector, field and label: what the answer to a label of the catalogue depends on within one release."""
 
 LOOKALIKE = 0.8
 """Least similarity of a known detector's name to an unknown one at which the event's note asks whether it was meant."""
@@ -37,9 +34,9 @@ class Serving:
         known: answers computed at promotion for every label of the catalogue, by detector, field and label.
         engine: None without a release.
         words: words that may be stored as part of a label (`mapper_domain.privacy`).
-        seen: answers given since this release began to serve, for questions `known` does not have.
         storable: whether labels of a detector may be stored as they are.
         hints: what a reader is told of an unknown detector's name.
+        tally: what became of its answers in the last minutes.
         evidence: control keys by (labels, tenant conditions).
     """
 
@@ -50,7 +47,7 @@ class Serving:
     trust: Trust = field(default_factory=Trust)
     known: Mapping[LabelKey, Answer] = field(default_factory=dict)
     engine: Engine | None = None
-    seen: LRUCache[Question, Answer] = field(default_factory=lambda: LRUCache(20_000))
+    tally: Tally = field(default_factory=Tally)
     storable: LRUCache[tuple[str, tuple[str, ...]], bool] = field(default_factory=lambda: LRUCache(20_000))
     hints: LRUCache[str, str] = field(default_factory=lambda: LRUCache(5_000))
     evidence: LRUCache[tuple[tuple[str, ...], frozenset[str]], tuple[str, ...]] = field(
@@ -58,9 +55,21 @@ class Serving:
     )
 
     @cached_property
+    def cache(self) -> Cache:
+        """Answers that need no model."""
+        return Cache(self.rules, self.known, self.trust)
+
+    @cached_property
     def versions_json(self) -> orjson.Fragment:
         """The versions, serialised once."""
         return orjson.Fragment(self.versions.model_dump_json())
+
+    @cached_property
+    def version_headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        """The versions as raw HTTP headers, encoded once."""
+        values = (self.versions.taxonomy, self.versions.frameworks, self.versions.release)
+        names = (b"x-taxonomy-version", b"x-frameworks-version", b"x-release")
+        return tuple(zip(names, (value.encode() for value in values), strict=True))
 
     def may_store(self, detector: str, labels: tuple[str, ...]) -> bool:
         """Whether all these labels may be stored as the detector said them."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from mapper_domain.voices import Opinion, Voice, Weights
+from mapper_domain.voices import Opinion, Voice, Weights, joint
 
 LEAST, MOST = 0.001, 10.0
 """Limits of a fitted exponent. At the lower one a voice is as good as silent, which an untrained one should be."""
@@ -82,7 +82,8 @@ def _fitted(cases: Sequence[Judged], voices: Sequence[Voice]) -> NDArray[np.floa
 def _arrays(cases: Sequence[Judged], voices: Sequence[Voice]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """What each voice said, shape (voices, cases, labels), and which labels were right."""
     labels = sorted(cases[0].opinion[voices[0]])
-    said = np.array([[[case.opinion[voice][label] for label in labels] for case in cases] for voice in voices])
+    opinions = [joint({voice: case.opinion[voice] for voice in voices}) for case in cases]
+    said = np.array([[[opinion[voice][label] for label in labels] for opinion in opinions] for voice in voices])
     right = np.array([[label in case.accepted for label in labels] for case in cases])
     return said, right
 

@@ -1,23 +1,30 @@
-"""Two voices asked at once, wherever the adapter runs; the retriever always runs in this process.
+"""Two voices, wherever the adapter runs; the retriever always runs in this process.
 
 The retriever answers in milliseconds, so it is waited for a moment even where the deadline has passed already. The
-adapter takes hundreds of them: where it is late, its queue full or it fails, the retriever alone is heard.
+adapter takes many of them, so it is asked second and only about the labels that can still win
+(`mapper_domain.voices.contenders`). Where it is late, its queue full or it fails, the retriever alone is heard.
 """
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from mapper_domain.errors import EngineError, EngineOverloaded, EngineTimeout, ReleaseMismatch
 from mapper_domain.question import Question
-from mapper_domain.voices import LogProbs, Voice
+from mapper_domain.voices import LogProbs, Voice, contenders
 from mapper_serving.engines.base import Heard, silence
 from mapper_serving.engines.line import Line, Scorer
 
 RETRIEVER_SECONDS = 0.5
 """Least time the retriever gets, whatever the deadline."""
+
+PATIENCE_SECONDS = 0.1
+"""How long the adapter's question waits for what the retriever says before it is asked in full."""
+
+RETRIEVER_QUEUE, RETRIEVER_TOGETHER = 1024, 64
+"""Questions that may wait for the retriever, and how many it is given at once."""
 
 PROBE = Question(detector="warm-up", label="email_address", kind="pii")
 """What a voice is asked before it is handed out."""
@@ -26,8 +33,14 @@ PROBE = Question(detector="warm-up", label="email_address", kind="pii")
 class Adapter(Protocol):
     """An adapter's voice: reads instructions."""
 
-    async def ask(self, question: str, deadline: float) -> LogProbs:
-        """Natural-log probability of every label; raises `EngineError` and its kinds as `Line.ask` does."""
+    async def ask(self, question: str, deadline: float, among: Collection[str] | None = None) -> LogProbs:
+        """Natural-log probability of every label; raises `EngineError` and its kinds as `Line.ask` does.
+
+        Args:
+            question: an instruction.
+            deadline: time of the running loop.
+            among: labels that matter; what is said of others may be approximate. None for all of them.
+        """
         ...
 
 
@@ -36,19 +49,24 @@ class Duo:
 
     def __init__(self, adapter: Adapter, retriever: Scorer[Question]) -> None:
         self._adapter = adapter
-        self._retriever = Line("retriever", retriever)
+        self._retriever = Line("retriever", retriever, most=RETRIEVER_QUEUE, together=RETRIEVER_TOGETHER)
 
     async def score(self, question: Question, deadline: float) -> Heard:
         """As `Engine.score`."""
-        loop = asyncio.get_running_loop()
-        heard = await asyncio.gather(
-            self._ask_retriever(question, max(deadline, loop.time() + RETRIEVER_SECONDS)),
-            self._ask_adapter(question, deadline),
-        )
+        allowed = max(deadline, asyncio.get_running_loop().time() + RETRIEVER_SECONDS)
+        retrieving = asyncio.ensure_future(self._ask_retriever(question, allowed))
+        try:
+            await asyncio.wait((retrieving,), timeout=PATIENCE_SECONDS)
+            quick = retrieving.result() if retrieving.done() else None
+            among = None if quick is None or isinstance(quick, EngineError) else contenders(quick)
+            adapted = await self._ask_adapter(question, among, deadline)
+            heard = (await retrieving, adapted)
+        finally:
+            retrieving.cancel()
         opinion = {voice: said for voice, said in zip(_VOICES, heard, strict=True) if not isinstance(said, EngineError)}
         errors = [said for said in heard if isinstance(said, EngineError)]
         if not opinion:
-            raise errors[-1]
+            raise next((error for error in errors if isinstance(error, EngineOverloaded)), errors[-1])
         return Heard(opinion, silence(errors[0]) if errors else None)
 
     async def _ask_retriever(self, question: Question, deadline: float) -> LogProbs | EngineError:
@@ -57,15 +75,17 @@ class Duo:
         except EngineError as error:
             return error
 
-    async def _ask_adapter(self, question: Question, deadline: float) -> LogProbs | EngineError:
+    async def _ask_adapter(
+        self, question: Question, among: Collection[str] | None, deadline: float
+    ) -> LogProbs | EngineError:
         """What it says, to the shorter question if it failed on the whole one."""
         try:
-            return await self._adapter.ask(question.instruction, deadline)
+            return await self._adapter.ask(question.instruction, deadline, among)
         except (EngineOverloaded, EngineTimeout) as error:
             return error
         except EngineError as first:
             try:
-                return await self._adapter.ask(question.brief.instruction, deadline)
+                return await self._adapter.ask(question.brief.instruction, deadline, among)
             except EngineError:
                 return first
 

@@ -1,12 +1,60 @@
 """The model in this very process: the adapter and the retriever, each in a thread of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
 from mapper_domain.errors import ReleaseMismatch
 from mapper_domain.question import Question
+from mapper_domain.voices import LogProbs
 from mapper_serving.engines.duo import PROBE, Duo, check, load_retriever
 from mapper_serving.engines.line import Line, Scorer
+
+TOGETHER = 4
+"""Questions the adapter is given at once: it gains little from more, and none shall wait long for those beside it."""
+
+
+class Narrowing(Protocol):
+    """Scores instructions, each among some labels only (`mapper_model.scorer.LabelScorer`)."""
+
+    def score(
+        self, questions: Sequence[str], among: Sequence[Collection[str] | None] | None = None
+    ) -> Sequence[LogProbs]:
+        """Natural-log probability of every label for each question."""
+        ...
+
+
+class _Narrowed(NamedTuple):
+    """An instruction, and the labels that matter."""
+
+    instruction: str
+    among: Collection[str] | None
+
+
+class _Scored:
+    """A narrowing scorer as a `Scorer` of what a line holds."""
+
+    def __init__(self, scorer: Narrowing) -> None:
+        self._scorer = scorer
+
+    def score(self, asked: Sequence[_Narrowed], /) -> Sequence[LogProbs]:
+        return self._scorer.score([one.instruction for one in asked], [one.among for one in asked])
+
+
+class LocalAdapter:
+    """An adapter in a thread of this process; the `Adapter` of a `Duo`."""
+
+    def __init__(self, scorer: Narrowing, *, queue: int) -> None:
+        """An adapter before which `queue` questions may wait."""
+        self._line = Line("adapter", _Scored(scorer), most=queue, together=TOGETHER)
+
+    async def ask(self, question: str, deadline: float, among: Collection[str] | None = None) -> LogProbs:
+        """As `Adapter.ask`."""
+        return await self._line.ask(_Narrowed(question, among), deadline)
+
+    def close(self) -> None:
+        """Let the thread end when the questions it has are answered."""
+        self._line.close()
 
 
 class LocalEngine(Duo):
@@ -16,7 +64,7 @@ class LocalEngine(Duo):
         problem: as `Engine.problem`; set by whoever wanted another engine and could not have it.
     """
 
-    def __init__(self, adapter: Scorer[str], retriever: Scorer[Question], *, queue: int, problem: str = "") -> None:
+    def __init__(self, adapter: Narrowing, retriever: Scorer[Question], *, queue: int, problem: str = "") -> None:
         """An engine.
 
         Args:
@@ -26,8 +74,8 @@ class LocalEngine(Duo):
             problem: why another engine was wanted, or empty.
         """
         self.problem = problem
-        self._line = Line("adapter", adapter, most=queue)
-        super().__init__(self._line, retriever)
+        self._local = LocalAdapter(adapter, queue=queue)
+        super().__init__(self._local, retriever)
 
     @classmethod
     def load(
@@ -52,5 +100,5 @@ class LocalEngine(Duo):
 
     async def close(self) -> None:
         """Let the voices' threads end; what they have begun is answered."""
-        self._line.close()
+        self._local.close()
         self._retriever.close()

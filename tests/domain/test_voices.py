@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mapper_domain.voices import LogProbs, Opinion, Weights, fuse
+from mapper_domain.voices import CONTENDING, LogProbs, Opinion, Weights, contenders, fuse, narrowed
 
 A, B, C = "PII.Contact.Email", "PII.Person.Name", "OTHER.Unknown"
 EVEN = Weights(together={"adapter": 1.0, "retriever": 1.0})
@@ -53,3 +53,30 @@ def test_a_voice_alone_keeps_its_order(one: LogProbs, weight: float) -> None:
 def test_very_unlikely_labels_do_not_underflow() -> None:
     fused = fuse({"adapter": {A: -900.0, B: -2000.0}}, Weights())
     assert fused[A] == pytest.approx(1.0)
+
+
+MANY = [f"L{number:02}" for number in range(30)]
+spread = st.lists(st.floats(1e-6, 1.0), min_size=30, max_size=30).map(
+    lambda found: {label: math.log(x / sum(found)) for label, x in zip(MANY, found, strict=True)}
+)
+
+
+@given(spread)
+def test_contenders_are_the_labels_the_retriever_does_not_rule_out(retrieved: LogProbs) -> None:
+    chosen, most = contenders(retrieved), max(retrieved.values())
+    assert max(retrieved, key=lambda label: retrieved[label]) in chosen
+    assert all((math.exp(retrieved[label] - most) >= CONTENDING) is (label in chosen) for label in MANY)
+
+
+def test_a_retriever_without_an_idea_rules_nothing_out() -> None:
+    assert contenders(dict.fromkeys(MANY, math.log(1 / 30))) == set(MANY)
+
+
+@given(spread, spread)
+def test_an_adapter_that_was_asked_about_contenders_only_counts_as_one_that_was_asked_in_full(
+    retrieved: LogProbs, adapted: LogProbs
+) -> None:
+    asked = narrowed(adapted, contenders(retrieved))
+    assert sum(math.exp(value) for value in asked.values()) == pytest.approx(1.0, abs=1e-6)
+    whole, part = (fuse({"retriever": retrieved, "adapter": said}, EVEN) for said in (adapted, asked))
+    assert whole == pytest.approx(part)

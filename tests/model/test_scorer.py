@@ -108,6 +108,14 @@ def test_each_question_is_scored_as_if_it_were_alone_whatever_it_shares_with_oth
         assert scores == pytest.approx(scorer.score([question])[0], abs=1e-4)
 
 
+@pytest.mark.parametrize("among", [LABELS[:1], LABELS[2:5], ("HARM.SPEECH.Hate.Race", "OTHER.Safe"), LABELS])
+def test_labels_that_matter_score_as_among_all(base_model: Path, among: tuple[str, ...]) -> None:
+    scorer = LabelScorer.load(base_model, None, LABELS)
+    (whole,), (part,) = scorer.score([QUESTION]), scorer.score([QUESTION], [among])
+    assert [part[label] for label in among] == pytest.approx([whole[label] for label in among], abs=1e-4)
+    assert math.fsum(map(math.exp, part.values())) == pytest.approx(1.0, abs=1e-5)
+
+
 def test_no_question_gives_no_scores(base_model: Path) -> None:
     assert LabelScorer.load(base_model, None, LABELS).score([]) == []
 

@@ -10,7 +10,7 @@ from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from mapper_domain.errors import EventWriteError
-from mapper_serving import idempotency
+from mapper_serving import idempotency, tracing
 from mapper_serving.bodies import Limits, MapRequest
 from mapper_serving.idempotency import Ticket
 from mapper_serving.identity.authentication import refuse_other_tenant
@@ -135,9 +135,11 @@ class Call:
     async def record(self, rows: Sequence[Row], answer: Response, ticket: Ticket | None, serving: Serving) -> Response:
         """The answer of a release, once all rows are durable, and itself too where it may be asked for again."""
         stamp(self.request.scope, serving)
+        tracing.note("mapper.release", serving.versions.release)
         replay = idempotency.kept(ticket, answer, serving, self.now) if ticket else None
         try:
-            await self.service.outbox.append(rows, replay)
+            with tracing.stage("record"):
+                await self.service.outbox.append(rows, replay)
         except EventWriteError as error:
             return self._unrecorded(error)
         except ReplayTaken:  # another worker was quicker with the same key
@@ -150,7 +152,8 @@ class Call:
             return unattributed(self.service, refusal)
         row = rejection(self.tenant, refusal.code, self.now)
         try:
-            await self.service.outbox.append([row])
+            with tracing.stage("record"):
+                await self.service.outbox.append([row])
         except EventWriteError as error:
             return self._unrecorded(error)
         self.service.metrics.count("mapper_rejections_total", refusal.code)

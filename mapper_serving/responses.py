@@ -8,7 +8,7 @@ import orjson
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from mapper_serving.problems import MEDIA_TYPE, Refusal
+from mapper_serving.problems import MEDIA_TYPE, Code, Refusal
 from mapper_serving.state import Serving
 
 VERSION_HEADERS = ("X-Taxonomy-Version", "X-Frameworks-Version", "X-Release")
@@ -29,6 +29,8 @@ def respond(refusal: Refusal, instance: str | None = None) -> Response:
     headers: dict[str, str] = {}
     if refusal.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="llama-mapper"'
+    if refusal.code is Code.INSUFFICIENT_SCOPE:  # RFC 6750, section 3.1
+        headers["WWW-Authenticate"] = 'Bearer realm="llama-mapper", error="insufficient_scope"'
     if refusal.retry_after is not None:
         headers["Retry-After"] = str(refusal.retry_after)
     body = orjson.dumps(refusal.document(instance).model_dump(mode="json"))

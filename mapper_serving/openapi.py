@@ -1,5 +1,10 @@
-"""The published OpenAPI 3.1 document: bodies and problems, which the lean handlers do not declare by types."""
+"""The published OpenAPI 3.1 document: bodies, headers and problems, which lean handlers do not declare by types.
 
+`docs/openapi.json` is what `make openapi` made of it; a test holds the file to it.
+"""
+
+import json
+import sys
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -151,3 +156,14 @@ def _declare_headers(operation: Mapping[str, Any]) -> None:
 
 def _ref(model: type[BaseModel]) -> dict[str, str]:
     return {"$ref": _REF.format(model=model.__name__)}
+
+
+def text(app: FastAPI) -> str:
+    """The document as `docs/openapi.json` has it."""
+    return json.dumps(app.openapi(), indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+if __name__ == "__main__":
+    from mapper_serving.app import create_app
+
+    sys.stdout.write(text(create_app()))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from serving_app import App, running_app
 
-from mapper_serving.bodies import BatchAnswer, EventList
+from mapper_serving.answers import BatchAnswer, EventList
 from mapper_serving.state import Serving
 
 OUTPUT = [

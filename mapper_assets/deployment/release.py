@@ -45,7 +45,7 @@ class Outcome(Value):
         release: the release that serves now.
         candidate: the release that was to serve.
         changed: whether the pointer moved.
-        held: the candidate waits, because somebody pinned the current release.
+        held: the candidate waits, because somebody pinned the current release or tries another one beside it.
     """
 
     release: str
@@ -57,7 +57,10 @@ class Outcome(Value):
     def sentence(self) -> str:
         """The same in words."""
         if self.held:
-            return f"Release {self.candidate} waits: {self.release} is pinned. Promote without hold to let go."
+            return (
+                f"Release {self.candidate} waits: {self.release} is pinned, or has a canary beside it. Promote without "
+                "hold, or end the canary, to let go."
+            )
         if self.changed:
             return f"Release {self.release} serves from now on."
         return f"Release {self.release} serves already; nothing changed."
@@ -144,6 +147,8 @@ def promote(
 ) -> Outcome:
     """Let a release serve, after verifying every file and judging the gates again. Rolling back is the same call.
 
+    Trials beside another release end with it (`trials`).
+
     Args:
         layout: where artefacts lie.
         release: its id.
@@ -151,7 +156,7 @@ def promote(
         reason: why, for the log.
         gates: thresholds to judge by.
         hold: pin it; later automatic promotions wait until somebody promotes without `hold`.
-        automatic: no person chose this release, so a pinned one stays.
+        automatic: no person chose this release, so a pinned one stays, and so does one with a canary beside it.
         at: time for the log, by default now.
 
     Raises:
@@ -166,12 +171,23 @@ def promote(
         pointer, log = read_pointer(layout.releases), promotions(layout.releases)
         current = pointer.release if pointer else None
         pinned = bool(log and log[-1].hold)
-        if current is not None and pinned and automatic:
+        tried = pointer is not None and pointer.canary is not None
+        if current is not None and (pinned or tried) and automatic:
             return Outcome(release=current, candidate=release, changed=False, held=release != current)
         if current == release and pinned == hold:
             return Outcome(release=release, candidate=release, changed=False)
-        when = at or datetime.now(UTC)
-        move(layout.releases, Promotion(at=when, by=by, reason=reason, previous=current, release=release, hold=hold))
+        stays = pointer if current == release else None
+        promotion = Promotion(
+            at=at or datetime.now(UTC),
+            by=by,
+            reason=reason,
+            previous=current,
+            release=release,
+            hold=hold,
+            canary=stays.canary if stays else None,
+            shadow=stays.shadow if stays else None,
+        )
+        move(layout.releases, promotion)
     return Outcome(release=release, candidate=release, changed=current != release)
 
 

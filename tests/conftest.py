@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from postgres_server import PostgresServer, postgres_server
+from seaweed_server import SeaweedServer, seaweed_server
 
 from mapper_assets.training import dataset, golden
 from mapper_assets.training.lessons import lessons
@@ -79,4 +80,11 @@ def tiny_retriever(tmp_path_factory: pytest.TempPathFactory, catalog: Catalog, l
 def postgres() -> Iterator[PostgresServer]:
     """A real PostgreSQL server; ask it for a database of your own."""
     with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def seaweed() -> Iterator[SeaweedServer]:
+    """A real object store; ask it for a bucket of your own."""
+    with seaweed_server() as server:
         yield server

@@ -43,18 +43,19 @@ def open_store(settings: Settings) -> Store:
     return postgres.PostgresStore(settings.outbox_url)
 
 
-def draining(settings: Settings, *, wait: bool) -> AbstractContextManager[Drain | None]:
+def draining(settings: Settings, sink: str, *, wait: bool) -> AbstractContextManager[Drain | None]:
     """The outbox for whoever ships it; None where there is nothing to do for it.
 
     Args:
         settings: say where it is.
+        sink: what it is shipped to; shippers to different sinks do not wait for one another.
         wait: for another shipper to end, where only one may work.
 
     Raises:
         StoreFailed: when it cannot be used; inside the context, too.
     """
     if not settings.outbox_url:
-        return sqlite_drain.draining(settings.layout.outbox, wait=wait)
+        return sqlite_drain.draining(settings.layout.outbox, sink, wait=wait)
     from mapper_serving.outbox import postgres_drain
 
     return postgres_drain.draining(settings.outbox_url)

@@ -196,7 +196,7 @@ class PostgresStore:
                 "SELECT * FROM mapper.replays WHERE route = %s AND key_sha256 = %s AND expires_at > %s",
                 (route, key_sha256, now),
             ).fetchone()
-        return None if row is None else Replay(*row[:5], json.loads(row[5]), row[6], row[7])
+        return None if row is None else Replay._make(row)._replace(headers=json.loads(row[5]))
 
     def release_replay(self, replay: Replay) -> None:
         """As `Store.release_replay`."""

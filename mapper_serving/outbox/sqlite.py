@@ -173,7 +173,8 @@ class SqliteStore:
             ).fetchone()
         if row is None:
             return None
-        return Replay(*row[:5], json.loads(row[5]), row[6], datetime.fromisoformat(row[7]))
+        found = Replay._make(row)
+        return found._replace(headers=json.loads(row[5]), expires_at=datetime.fromisoformat(row[7]))
 
     def release_replay(self, replay: Replay) -> None:
         """As `Store.release_replay`."""

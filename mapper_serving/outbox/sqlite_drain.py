@@ -1,4 +1,4 @@
-"""Draining the outbox file: one shipper at a time by a lock file, whichever process it is in."""
+"""Draining the outbox file: one shipper for each sink at a time, by a lock file, whichever process it is in."""
 
 import fcntl
 import sqlite3
@@ -10,16 +10,14 @@ from pathlib import Path
 from mapper_serving.outbox.sqlite import connect, sortable, told, transaction
 from mapper_serving.outbox.store import Counts, DayKey, Shipment, StoredEvent, StoredRejection
 
-LOCK = "shipping.lock"
-
 
 @contextmanager
-def draining(path: Path, *, wait: bool) -> Iterator["SqliteDrain | None"]:
+def draining(path: Path, sink: str, *, wait: bool) -> Iterator["SqliteDrain | None"]:
     """The outbox to drain; None where there is none yet, or somebody else drains it and this is not to wait."""
     if not path.exists():
         yield None
         return
-    with (path.parent / LOCK).open("a") as stream:
+    with (path.parent / f"{sink}.lock").open("a") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:

@@ -1,10 +1,11 @@
 """Shipping as the service does it: every few seconds, in a thread of its own, and once more at the end."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import structlog
 
@@ -27,6 +28,14 @@ class Progress(NamedTuple):
     rounds: Callable[[], None] = lambda: None
 
 
+class Work(Protocol):
+    """What is done for one sink; yields what it has moved."""
+
+    def __call__(self, settings: Settings, *, wait: bool) -> Iterator[Shipped]:
+        """Do all there is to do now."""
+        ...
+
+
 def ship_segments(settings: Settings, *, wait: bool = True) -> Iterator[Shipped]:
     """Ship what is in the outbox to segments, yielding after each shipment.
 
@@ -40,7 +49,7 @@ def ship_segments(settings: Settings, *, wait: bool = True) -> Iterator[Shipped]
         EventWriteError: or `OSError`, when a segment cannot be written.
         StoreFailed: when the outbox cannot be read.
     """
-    with draining(settings, wait=wait) as drain:
+    with draining(settings, SEGMENTS, wait=wait) as drain:
         if drain is None:
             return
         objects = open_objects(settings.segments or settings.artifacts)
@@ -59,7 +68,7 @@ def load_clickhouse(settings: Settings, *, wait: bool = True) -> Iterator[Shippe
 
     if not settings.clickhouse_url:
         return
-    with draining(settings, wait=wait) as drain, ExitStack() as opened:
+    with draining(settings, CLICKHOUSE, wait=wait) as drain, ExitStack() as opened:
         if drain is None:
             return
         objects = open_objects(settings.segments or settings.artifacts)
@@ -74,17 +83,31 @@ def load_clickhouse(settings: Settings, *, wait: bool = True) -> Iterator[Shippe
 
 
 class Shipper:
-    """Ships until it is closed."""
+    """Ships until it is closed, each sink in a thread of its own: a slow one holds up no other."""
 
     def __init__(self, settings: Settings, progress: Progress) -> None:
-        self._settings = settings
-        self._progress = progress
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="shipper", daemon=True)
-        self._thread.start()
+        loops = [_Loop(SEGMENTS, ship_segments, settings, progress)]
+        if settings.clickhouse_url:
+            loops.append(_Loop(CLICKHOUSE, load_clickhouse, settings, progress))
+        self._loops = loops
 
     def close(self, seconds: float) -> None:
         """Ship what is left, for so long at most, then stop. What is not shipped by then stays in the outbox."""
+        end = time.monotonic() + seconds
+        for loop in self._loops:
+            loop.close(max(0.0, end - time.monotonic()))
+
+
+class _Loop:
+    """Does one sink's work every few seconds, and once more when it is closed."""
+
+    def __init__(self, sink: str, work: Work, settings: Settings, progress: Progress) -> None:
+        self._sink, self._work, self._settings, self._progress = sink, work, settings, progress
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"ship-{sink}", daemon=True)
+        self._thread.start()
+
+    def close(self, seconds: float) -> None:
         self._stop.set()
         self._thread.join(seconds)
 
@@ -94,12 +117,11 @@ class Shipper:
         self._round(wait=True)
 
     def _round(self, *, wait: bool) -> None:
-        for sink, work in ((SEGMENTS, ship_segments), (CLICKHOUSE, load_clickhouse)):
-            try:
-                for shipped in work(self._settings, wait=wait):
-                    self._progress.shipped(sink, shipped)
-            except Exception as error:  # the next round tries again; nothing may end this thread
-                self._progress.failed(sink)
-                told = str(error) if isinstance(error, (EventWriteError, OSError, StoreFailed)) else ""
-                log.error("shipping.failed", sink=sink, exc_info=error, detail=told)
+        try:
+            for shipped in self._work(self._settings, wait=wait):
+                self._progress.shipped(self._sink, shipped)
+        except Exception as error:  # the next round tries again; nothing may end this thread
+            self._progress.failed(self._sink)
+            told = str(error) if isinstance(error, (EventWriteError, OSError, StoreFailed)) else ""
+            log.error("shipping.failed", sink=self._sink, exc_info=error, detail=told)
         self._progress.rounds()

@@ -34,7 +34,7 @@ def reply(key: str = "k", body: bytes = b"answer", *, tenant: str = "acme") -> R
 
 def held(settings: Settings) -> dict[tuple[str, str], Shipment]:
     """Everything in the outbox by tenant and day. It plans shipments, so look when nothing more will come."""
-    with draining(settings, wait=True) as drain:
+    with draining(settings, "segments", wait=True) as drain:
         assert drain is not None
         found = {}
         for key in drain.waiting():

@@ -109,7 +109,7 @@ def test_expired_replies_are_removed_when_events_are_shipped(place: Settings) ->
     old, kept = reply("old"), reply("kept")
     asyncio.run(outbox.append([event(1)], old))
     asyncio.run(outbox.append([], kept._replace(expires_at=kept.expires_at.replace(year=2100))))
-    with draining(place, wait=True) as drain:
+    with draining(place, "segments", wait=True) as drain:
         assert drain is not None
         drain.forget_replays(old.expires_at)
     assert find(outbox, "old") is None

@@ -20,6 +20,7 @@ Algorithm = Literal[
 TYPES = frozenset({"at+jwt", "application/at+jwt"})
 MAX_LENGTH = 8192
 REMEMBERED = 10_000
+_PRESENT: jwt.ClaimsOption = {"essential": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class Tokens:
             leeway=profile.leeway_seconds,
             iss={"essential": True, "value": profile.issuer},
             aud={"essential": True, "value": profile.audience},
-            **{name: {"essential": True} for name in ("exp", "iat", "sub", "client_id", "jti", profile.tenant_claim)},
+            **dict.fromkeys(("exp", "iat", "sub", "client_id", "jti", profile.tenant_claim), _PRESENT),
         )
         self._seen: LRUCache[bytes, _Verified] = LRUCache(REMEMBERED)
 

@@ -1,15 +1,18 @@
 """Values of secrets: read when first asked for, read again as they age, and kept where reading fails."""
 
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 import structlog
 
-from mapper_serving.secrets.references import Reference, SecretUnavailable, SourceName, parse
+from mapper_serving.secrets.references import SOURCES, Reference, SecretUnavailable, SourceName, parse
 
 RETRY_SECONDS = 5.0
+_PLACE = re.compile(rf"\{{((?:{'|'.join(SOURCES)}):[^{{}}]+)\}}")
 Source = Callable[[Reference], str]
 """Reads a secret now; raises SecretUnavailable."""
 log = structlog.get_logger(__name__)
@@ -66,6 +69,14 @@ class Secrets:
         if held.value is None:
             raise SecretUnavailable(held.problem)
         return held.value
+
+    def fill(self, url: str) -> str:
+        """The URL with each `{reference}` in it replaced by the secret, percent-encoded (RFC 3986).
+
+        Raises:
+            SecretUnavailable: as `get`.
+        """
+        return _PLACE.sub(lambda found: quote(self.get(found[1]), safe=""), url)
 
     def _hold(self, reference: str) -> _Held:
         parsed = parse(reference)

@@ -4,6 +4,7 @@ import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -134,3 +135,17 @@ def test_a_variable_set_to_nothing_is_not_set(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("MAPPER_TEST_SECRET", "")
     with pytest.raises(SecretUnavailable, match="MAPPER_TEST_SECRET"):
         read_environment(reference)
+
+
+def test_secrets_are_filled_into_urls_so_that_they_cannot_change_what_the_url_says() -> None:
+    shelf = Shelf("p@ss/w:rd?#%")
+    filled = shelf.secrets.fill("postgresql://mapper:{env:NAME}@db.internal:5432/mapper?sslmode=verify-full")
+    parts = urlsplit(filled)
+    assert unquote(parts.password or "") == "p@ss/w:rd?#%"
+    assert (parts.username, parts.hostname, parts.port, parts.path) == ("mapper", "db.internal", 5432, "/mapper")
+    assert parts.query == "sslmode=verify-full"
+
+
+def test_a_url_without_a_reference_stays_as_it_is() -> None:
+    url = "https://{user}:a%7Benv@host/{env:}?x={}"
+    assert Shelf().secrets.fill(url) == url

@@ -76,11 +76,11 @@ async def running(settings: Settings, first: Serving, open_engine: OpenEngine) -
     metrics = Metrics()
     secrets = open_secrets(settings, lambda source: metrics.count("mapper_secret_failures_total", source))
     identity = await asyncio.to_thread(open_identity, settings, secrets, metrics)
-    outbox = open_outbox(settings, lambda rows, seconds: _committed(metrics, rows, seconds))
+    outbox = open_outbox(settings, lambda rows, seconds: _committed(metrics, rows, seconds), secrets)
     _follow(metrics, outbox)
     mapper = Mapper(settings, metrics)
     metrics.follow("mapper_model_calls_per_thousand_events", mapper.calls.per_thousand)
-    shipper = Shipper(settings, _progress(metrics, outbox))
+    shipper = Shipper(settings, _progress(metrics, outbox), secrets)
     watching = asyncio.create_task(identity.run())
     try:
         async with following(settings, first, open_engine, metrics, mapper) as serving:

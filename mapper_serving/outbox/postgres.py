@@ -8,7 +8,7 @@ import json
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final, LiteralString
@@ -87,8 +87,8 @@ def failing() -> Iterator[None]:
 class PostgresStore:
     """Rows in PostgreSQL (see `Store`); a lost connection is made again."""
 
-    def __init__(self, url: str) -> None:
-        """Connect.
+    def __init__(self, url: Callable[[], str]) -> None:
+        """Connect. The URL is asked for at every connection, because its password may have changed.
 
         Raises:
             StoreFailed: when that fails, the schema is not up to date, or the role may see too much.
@@ -98,9 +98,9 @@ class PostgresStore:
         self._transaction = ""
         self._looking_up = threading.Lock()
         with failing():
-            self._writer = connect(url)
+            self._writer = connect(url())
             postgres_schema.check(self._writer)
-            self._reader = connect(url)
+            self._reader = connect(url())
 
     def append(self, submissions: Sequence[Submission], now: datetime) -> Sequence[bool]:
         """As `Store.append`.
@@ -159,7 +159,7 @@ class PostgresStore:
         self._writer.close()
         while True:
             try:
-                self._writer = connect(self._url)
+                self._writer = connect(self._url())
                 return True
             except psycopg.OperationalError:
                 if time.monotonic() > until:
@@ -179,7 +179,7 @@ class PostgresStore:
         """As `Store.backlog`."""
         with failing():
             if self._writer.closed:
-                self._writer = connect(self._url)
+                self._writer = connect(self._url())
             rows, oldest = self._one("SELECT coalesce(sum(rows), 0), min(oldest) FROM mapper.waiting()")
             deliveries, written = self._one("SELECT coalesce(sum(segments), 0), min(oldest) FROM mapper.delivering()")
         return Backlog(int(rows), oldest, 0.0, int(deliveries), written)
@@ -226,7 +226,7 @@ class PostgresStore:
     def _lookup(self, tenant: str) -> Iterator[Connection]:
         with failing(), self._looking_up:
             if self._reader.closed:
-                self._reader = connect(self._url)
+                self._reader = connect(self._url())
             with self._reader.transaction():
                 self._reader.execute(_NAME_TENANT, (tenant,))
                 yield self._reader

@@ -11,6 +11,8 @@ import psycopg
 from psycopg import sql
 
 from mapper_serving.outbox.store import StoreFailed
+from mapper_serving.secrets.opening import open_secrets
+from mapper_serving.secrets.references import SecretUnavailable
 from mapper_serving.settings import Settings
 
 LOCK: Final = 0x6D617070
@@ -99,12 +101,13 @@ def told(error: psycopg.Error) -> str:
 def main() -> int:
     """Migrate; 2 with a message when it cannot be done."""
     settings = Settings()
+    fill = open_secrets(settings).fill
     if not settings.outbox_owner_url or not settings.outbox_url:
         sys.stderr.write("Set MAPPER_OUTBOX_URL and MAPPER_OUTBOX_OWNER_URL.\n")
         return 2
     try:
-        version = migrate(settings.outbox_owner_url, user_of(settings.outbox_url))
-    except StoreFailed as error:
+        version = migrate(fill(settings.outbox_owner_url), user_of(fill(settings.outbox_url)))
+    except (StoreFailed, SecretUnavailable) as error:
         sys.stderr.write(f"Not migrated: {error}.\n")
         return 2
     sys.stdout.write(f"The outbox's schema has version {version}.\n")

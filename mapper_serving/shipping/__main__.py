@@ -5,6 +5,7 @@ import sys
 
 from mapper_domain.errors import EventWriteError
 from mapper_serving.outbox.store import StoreFailed
+from mapper_serving.secrets.references import SecretUnavailable
 from mapper_serving.settings import Settings
 from mapper_serving.shipping.shipper import load_clickhouse, ship_segments
 
@@ -18,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         rounds = list(ship_segments(settings))
         loaded = sum(shipped.events for shipped in load_clickhouse(settings))
-    except (OSError, StoreFailed, EventWriteError) as error:
+    except (OSError, StoreFailed, EventWriteError, SecretUnavailable) as error:
         sys.stderr.write(f"Shipping stopped; what is left is safe in the outbox: {error}\n")
         return 1
     events, rejections = sum(r.events for r in rounds), sum(r.rejections for r in rounds)

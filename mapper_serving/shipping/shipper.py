@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
+from functools import partial
 from typing import NamedTuple, Protocol
 
 import structlog
@@ -13,6 +14,9 @@ from mapper_domain.errors import EventWriteError
 from mapper_serving.objects import open_objects
 from mapper_serving.outbox.open import draining
 from mapper_serving.outbox.store import StoreFailed
+from mapper_serving.secrets.opening import open_secrets
+from mapper_serving.secrets.references import SecretUnavailable
+from mapper_serving.secrets.store import Secrets
 from mapper_serving.settings import Settings
 from mapper_serving.shipping.drain import Shipped, ship
 
@@ -36,7 +40,7 @@ class Work(Protocol):
         ...
 
 
-def ship_segments(settings: Settings, *, wait: bool = True) -> Iterator[Shipped]:
+def ship_segments(settings: Settings, *, wait: bool = True, secrets: Secrets | None = None) -> Iterator[Shipped]:
     """Ship what is in the outbox to segments, yielding after each shipment.
 
     Safe beside the service and beside other shippers.
@@ -44,12 +48,13 @@ def ship_segments(settings: Settings, *, wait: bool = True) -> Iterator[Shipped]
     Args:
         settings: where the outbox and the segments are.
         wait: for another shipper to end; else nothing is done while there is one.
+        secrets: those the URLs refer to.
 
     Raises:
         EventWriteError: or `OSError`, when a segment cannot be written.
         StoreFailed: when the outbox cannot be read.
     """
-    with draining(settings, SEGMENTS, wait=wait) as drain:
+    with draining(settings, SEGMENTS, wait=wait, secrets=secrets) as drain:
         if drain is None:
             return
         objects = open_objects(settings.segments or settings.artifacts)
@@ -57,18 +62,20 @@ def ship_segments(settings: Settings, *, wait: bool = True) -> Iterator[Shipped]
         drain.forget_replays(datetime.now(UTC))
 
 
-def load_clickhouse(settings: Settings, *, wait: bool = True) -> Iterator[Shipped]:
+def load_clickhouse(settings: Settings, *, wait: bool = True, secrets: Secrets | None = None) -> Iterator[Shipped]:
     """Load segments that wait for it into ClickHouse, yielding after each.
 
     Raises:
         EventWriteError: or `OSError`, when a segment cannot be read or loaded.
         StoreFailed: when the outbox cannot be read.
+        SecretUnavailable: when the URL of ClickHouse refers to a secret that cannot be read.
     """
     from mapper_serving.shipping.clickhouse import ClickHouse
 
     if not settings.clickhouse_url:
         return
-    with draining(settings, CLICKHOUSE, wait=wait) as drain, ExitStack() as opened:
+    secrets = secrets or open_secrets(settings)
+    with draining(settings, CLICKHOUSE, wait=wait, secrets=secrets) as drain, ExitStack() as opened:
         if drain is None:
             return
         objects = open_objects(settings.segments or settings.artifacts)
@@ -77,7 +84,8 @@ def load_clickhouse(settings: Settings, *, wait: bool = True) -> Iterator[Shippe
             with drain.next_delivery() as segment:
                 if segment is None:
                     return
-                clickhouse = clickhouse or opened.enter_context(closing(ClickHouse(settings.clickhouse_url)))
+                url = secrets.fill(settings.clickhouse_url)
+                clickhouse = clickhouse or opened.enter_context(closing(ClickHouse(url)))
                 rows = clickhouse.load(objects, segment)
             yield Shipped(rows)
 
@@ -85,10 +93,10 @@ def load_clickhouse(settings: Settings, *, wait: bool = True) -> Iterator[Shippe
 class Shipper:
     """Ships until it is closed, each sink in a thread of its own: a slow one holds up no other."""
 
-    def __init__(self, settings: Settings, progress: Progress) -> None:
-        loops = [_Loop(SEGMENTS, ship_segments, settings, progress)]
+    def __init__(self, settings: Settings, progress: Progress, secrets: Secrets) -> None:
+        loops = [_Loop(SEGMENTS, partial(ship_segments, secrets=secrets), settings, progress)]
         if settings.clickhouse_url:
-            loops.append(_Loop(CLICKHOUSE, load_clickhouse, settings, progress))
+            loops.append(_Loop(CLICKHOUSE, partial(load_clickhouse, secrets=secrets), settings, progress))
         self._loops = loops
 
     def close(self, seconds: float) -> None:
@@ -122,6 +130,6 @@ class _Loop:
                 self._progress.shipped(self._sink, shipped)
         except Exception as error:  # the next round tries again; nothing may end this thread
             self._progress.failed(self._sink)
-            told = str(error) if isinstance(error, (EventWriteError, OSError, StoreFailed)) else ""
+            told = str(error) if isinstance(error, (EventWriteError, OSError, StoreFailed, SecretUnavailable)) else ""
             log.error("shipping.failed", sink=self._sink, exc_info=error, detail=told)
         self._progress.rounds()

@@ -19,6 +19,9 @@ RANKS: Final = (8, 16, 32, 64, 128, 256, 320, 512)
 CONTEXT: Final = 2048
 """Most tokens of a question with its answer; names and labels are bounded far below."""
 
+STEP: Final = 256
+"""Most tokens of one step of the model, so that a step on a CPU stays short and nobody waits long for the next."""
+
 ADAPTERS: Final = 4
 """Adapters held at once: the serving release, one to come, one as canary or shadow, one being drained."""
 
@@ -117,6 +120,7 @@ def command(spec: Spec, launch: Launch, port: int) -> list[str]:
         *("--model", str(spec.model.resolve()), "--served-model-name", spec.name),
         *("--host", HOST, "--port", str(port)),
         *("--dtype", "float32", "--max-model-len", str(CONTEXT), "--block-size", "32", "--enable-prefix-caching"),
+        *("--max-num-seqs", "64", "--max-num-batched-tokens", str(STEP)),
         *("--structured-outputs-config", '{"backend":"guidance","disable_any_whitespace":true}'),
         *("--enforce-eager", "--disable-uvicorn-access-log"),
         *(lora if spec.rank else []),
@@ -125,13 +129,17 @@ def command(spec: Spec, launch: Launch, port: int) -> list[str]:
 
 
 def environment(spec: Spec, launch: Launch) -> dict[str, str]:
-    """The environment of a server: none of this service's settings or secrets, nothing from the network."""
+    """The environment of a server: none of this service's settings or secrets, nothing from the network.
+
+    Nothing is compiled behind the back of `--enforce-eager` either: the first log-probability took half a minute.
+    """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MAPPER_", "OMP_"))}
     return {
         **inherited,
         "HF_HUB_OFFLINE": "1",
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
+        "TORCHDYNAMO_DISABLE": "1",
         "VLLM_CPU_KVCACHE_SPACE": str(launch.kv_gib),
         "VLLM_CPU_OMP_THREADS_BIND": "auto",
         **({"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True"} if spec.rank else {}),

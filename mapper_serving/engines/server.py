@@ -20,7 +20,7 @@ LOOK_SECONDS: Final = 0.2
 """How often a process is looked at that may have ended."""
 
 PULSE_SECONDS: Final = 2.0
-"""Time between two pulses of a server that answers."""
+"""Time between two pulses of a server that answers, at most."""
 
 FIRST_WAIT: Final = 0.5
 LONGEST_WAIT: Final = 60.0
@@ -177,7 +177,7 @@ class Server:
             api.pulse(base, timeout=self._start_seconds)
             self.starts, self.failures = self.starts + 1, 0
             self._say("")
-            while not self._pause(PULSE_SECONDS):
+            while not self._pause(min(PULSE_SECONDS, self._hang_seconds)):
                 self._pulse(api, base)
 
     def _first_answer(self, api: ServerApi) -> str:

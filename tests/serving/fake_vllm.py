@@ -1,6 +1,7 @@
 """A small HTTP server that speaks as much of vLLM's API as the engine uses, with a made-up model behind it."""
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -98,3 +99,14 @@ def served(fake: FakeVllm, port: int = 0) -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def main() -> None:
+    """Serve on the port the command line names, as vLLM would, until killed."""
+    options = dict(zip(sys.argv[1:], sys.argv[2:], strict=False))
+    with served(FakeVllm([options["--served-model-name"]]), int(options["--port"])):
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -21,6 +21,7 @@ from mapper_serving import recording, tracing
 from mapper_serving.asking import Asker, Miss, Reply
 from mapper_serving.bodies import MapRequest
 from mapper_serving.cache import Key, spelling
+from mapper_serving.guard import Guard
 from mapper_serving.identity.principal import Tenant
 from mapper_serving.outbox.rows import Event
 from mapper_serving.problems import Code, Refusal
@@ -61,6 +62,7 @@ class Mapper:
         self._settings = settings
         self._metrics = metrics
         self._asker = Asker(metrics)
+        self._guard = Guard(settings, metrics)
 
     async def map(
         self, request: MapRequest, tenant: Tenant, serving: Serving, *, deadline: float, now: datetime
@@ -84,9 +86,10 @@ class Mapper:
         """The output read and its labels looked up; takes microseconds, and waits for nobody.
 
         Raises:
-            Refusal: `unknown-detector`, `unreadable-output` or `output-too-long`.
+            Refusal: `unknown-detector`, `unreadable-output`, `output-too-long` or `content-refused`.
         """
         detector = self._detector(request.detector, serving)
+        request = self._guard.request(request)
         found = self._findings(request, detector)
         occurred_at = (request.occurred_at or now).astimezone(UTC)
         context = recording.Context(request, detector, tenant, serving, occurred_at)
@@ -150,6 +153,8 @@ class Mapper:
         if (known := serving.cache.known(request.detector, field, finding.label)) is not None:
             self._metrics.count("mapper_lookups_total", "known")
             return Reply(known)
+        finding = self._guard.finding(finding)
+        field = finding.field or request.metadata.field
         version = request.detector_version or (detector.version if detector else "")
         description = finding.description or request.metadata.description
         key = Key(request.detector, version, field, spelling(finding.label), description)
@@ -158,6 +163,9 @@ class Mapper:
             self._metrics.count("mapper_lookups_total", source)
             return Reply(answer)
         rule = serving.rules.find(request.detector, finding.label, field)
+        if self._guard.is_content(finding.label, request.detector, serving):
+            self._metrics.count("mapper_lookups_total", "nothing")
+            return Reply(ladder.decide(rule, None, trust=serving.trust))
         if (rule is not None and rule.match in AUDITED) or not normalise(finding.label):
             self._metrics.count("mapper_lookups_total", "spelling" if rule else "nothing")
             return Reply(self._asker.remember(key, ladder.decide(rule, None, trust=serving.trust), serving))

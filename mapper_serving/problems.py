@@ -31,6 +31,7 @@ class Code(StrEnum):
     UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type"
     INVALID_REQUEST = "invalid-request"
     UNREADABLE_OUTPUT = "unreadable-output"
+    CONTENT_REFUSED = "content-refused"
     IDEMPOTENCY_CONFLICT = "idempotency-conflict"
     RATE_LIMITED = "rate-limited"
     ENGINE_BUSY = "engine-busy"
@@ -69,6 +70,7 @@ KINDS: Final[Mapping[Code, Kind]] = {
     Code.UNSUPPORTED_MEDIA_TYPE: Kind(status=415, title="The body must be application/json"),
     Code.INVALID_REQUEST: Kind(status=422, title="The request does not have the declared shape"),
     Code.UNREADABLE_OUTPUT: Kind(status=422, title="The output does not have the shape its detector declares"),
+    Code.CONTENT_REFUSED: Kind(status=422, title="The request holds what looks like content"),
     Code.IDEMPOTENCY_CONFLICT: Kind(status=422, title="The Idempotency-Key was used for another request"),
     Code.RATE_LIMITED: Kind(status=429, title="Too many requests", retryable=True),
     Code.ENGINE_BUSY: Kind(status=429, title="Too many labels wait for the model", retryable=True),

@@ -13,6 +13,13 @@ from mapper_serving.bodies import unreadable
 from mapper_serving.problems import Code, FieldProblem, Refusal
 
 
+def _own_words(text: str) -> str:
+    """The text, unless it looks like something a detector matched: a model reads it, and answer and file repeat it."""
+    if looks_private(text):
+        raise ValueError("looks like a value a detector matched; send the detector's own words")
+    return text
+
+
 class VocabularyLabel(Closed):
     """One label a detector can emit.
 
@@ -29,12 +36,15 @@ class VocabularyLabel(Closed):
     @field_validator("label")
     @classmethod
     def _is_a_label(cls, text: str) -> str:
-        if looks_private(text):
-            raise ValueError("looks like a value a detector matched; send the detector's own label")
         try:
-            return one_label(text)
+            return _own_words(one_label(text))
         except PayloadError as error:
             raise ValueError(str(error)) from None
+
+    @field_validator("field", "description")
+    @classmethod
+    def _is_no_value(cls, text: str | None) -> str | None:
+        return text and _own_words(text)
 
 
 class ProposeRequest(Closed):
@@ -58,6 +68,11 @@ class ProposeRequest(Closed):
         if not is_name(text):
             raise ValueError("must be the name of a detector: letters, digits and . _ - + /")
         return text
+
+    @field_validator("kind", "version")
+    @classmethod
+    def _is_no_value(cls, text: str) -> str:
+        return _own_words(text)
 
     @field_validator("labels")
     @classmethod

@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     unknown_detectors: Literal["refuse", "model"] = Field(
         default="model", description="What to do with a detector nobody has described: ask the model, or 404."
     )
+    content_policy: Literal["hash", "refuse"] = Field(
+        default="hash", description="What to do with labels and metadata that look like content: reduce, or refuse."
+    )
 
     deadline_seconds: float = Field(default=0.5, gt=0, description="Time one /map may wait for the model.")
     batch_deadline_seconds: float = Field(default=30.0, gt=0, description="The same for a whole /map/batch.")

@@ -42,6 +42,11 @@ METRICS: Final[Mapping[str, Metric]] = {
         "Findings by how they were looked up: known, spelling, remembered, nothing; or shared or asked, of the model.",
         ("found",),
     ),
+    "mapper_content_total": Metric(
+        "counter",
+        "Texts that looked like content, by place and by what was done: reduced or refused.",
+        ("place", "done"),
+    ),
     "mapper_model_calls_total": Metric("counter", "Questions put to the model, by outcome.", ("outcome",)),
     "mapper_model_calls_per_thousand_events": Metric(
         "gauge", "Questions put to the model for the last 10,000 events, per thousand of them."

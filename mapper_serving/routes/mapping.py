@@ -24,7 +24,7 @@ from mapper_serving.service import Service
 
 router = APIRouter(tags=["mapping"], route_class=Lean)
 ROUTE = "/v1/map"
-_SINGLE = (Code.UNKNOWN_DETECTOR, Code.OUTPUT_TOO_LONG, Code.UNREADABLE_OUTPUT)
+_SINGLE = (Code.UNKNOWN_DETECTOR, Code.OUTPUT_TOO_LONG, Code.UNREADABLE_OUTPUT, Code.CONTENT_REFUSED)
 _EVENT = openapi.rendered(
     openapi.either(
         openapi.answer(

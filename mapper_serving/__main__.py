@@ -1,14 +1,17 @@
 """`python -m mapper_serving`: the service under uvicorn, set by `MAPPER_*`."""
 
 import sys
+from contextlib import suppress
 
 import uvicorn
 from pydantic import ValidationError
+from uvicorn.main import STARTUP_FAILURE
 
 from mapper_domain.errors import MapperError
 from mapper_serving import logs
 from mapper_serving.app import create_app
 from mapper_serving.settings import Settings
+from mapper_serving.shutdown import Server
 
 
 def main() -> int:
@@ -26,7 +29,7 @@ def main() -> int:
     except MapperError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -36,7 +39,10 @@ def main() -> int:
         server_header=False,
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )
-    return 0
+    server = Server(config, lambda: app.state.service.leaving.set(), settings.drain_seconds)
+    with suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has answered it
+        server.run()
+    return 0 if server.started else STARTUP_FAILURE
 
 
 if __name__ == "__main__":

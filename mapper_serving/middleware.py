@@ -13,6 +13,7 @@ from mapper_serving.routes.lean import Endpoint
 from mapper_serving.service import Service
 
 CLIENT_CLOSED = 499
+CLOSE = ((b"connection", b"close"),)
 log = structlog.get_logger(__name__)
 
 
@@ -49,6 +50,7 @@ class Observe:
                     *message["headers"],
                     *headers_of(scope, service.releases.current),
                     *trace.headers,
+                    *(CLOSE if service.leaving.is_set() else ()),
                 ]
             await send(message)
 

@@ -1,9 +1,10 @@
 """The parts of one running service, and how they begin and end. No HTTP here."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from mapper_domain.catalog import load as load_catalog
@@ -36,7 +37,11 @@ from mapper_serving.telemetry import Metrics
 
 @dataclass(frozen=True)
 class Service:
-    """Everything a request may need."""
+    """Everything a request may need.
+
+    Attributes:
+        leaving: set once the process has been told to stop.
+    """
 
     settings: Settings
     metrics: Metrics
@@ -49,6 +54,7 @@ class Service:
     history: History
     rates: RateLimits
     idempotency: Idempotency
+    leaving: threading.Event = field(default_factory=threading.Event)
 
 
 def initial(settings: Settings) -> Serving:

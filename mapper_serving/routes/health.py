@@ -84,6 +84,8 @@ async def readyz(request: Request) -> Response:
 def readiness(service: Service) -> Readiness:
     """What `/readyz` answers."""
     problems = []
+    if service.leaving.is_set():
+        problems.append("The service is shutting down.")
     if not service.releases.settled:
         problems.append("The release is still being loaded.")
     problems.extend(service.identity.problems)

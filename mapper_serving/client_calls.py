@@ -160,7 +160,7 @@ def checked(answer: httpx.Response) -> httpx.Response:
     wait = answer.headers.get("retry-after", "")
     retry_after = float(wait) if wait.isdigit() else None
     try:
-        problem = ProblemDocument.model_validate_json(answer.content)
+        problem = ProblemDocument.model_validate_json(answer.content, extra="ignore")
     except ValidationError:
         status = answer.status_code
         retryable = status in (429, 502, 503, 504)
@@ -193,8 +193,9 @@ def _reader(model: type[M]) -> Callable[[httpx.Response], M]:
 
 
 def _read(model: type[M], answer: httpx.Response) -> M:
+    """The answer, without fields a newer service may have added."""
     try:
-        return model.model_validate_json(answer.content)
+        return model.model_validate_json(answer.content, extra="ignore")
     except ValidationError as error:
         raise Unreachable(
             f"The answer is no {model.__name__} ({error.error_count()} problems); is it the service?", retryable=False

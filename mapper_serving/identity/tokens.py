@@ -98,20 +98,23 @@ class Tokens:
             return None
         try:
             header = jws.extract_compact(token.encode(), registry=self._registry).headers()
-            if str(header.get("typ")).lower() not in TYPES or not isinstance(header.get("kid"), str):
+            if str(header.get("typ")).lower() not in TYPES:
                 return None
-            key = await self.keys.key(header["kid"])
+            key = await self.keys.key(str(header.get("kid")))
             if key is None:
                 return None
             claims = jwt.decode(token, key, registry=self._registry).claims
             self._claims.validate(claims)
-        except (JoseError, ValueError, TypeError, RecursionError):
+            return self._meant(claims)
+        except (JoseError, ValueError, TypeError, AttributeError, LookupError, RecursionError):
             return None
+
+    def _meant(self, claims: jwt.Claims) -> _Verified | None:
         tenant = self._tenant(str(claims[self._profile.tenant_claim]))
         if tenant is None:
             return None
-        said = claims.get(self._profile.scope_claim) or ()
-        words = said.split() if isinstance(said, str) else said
+        said = claims.get(self._profile.scope_claim)
+        words = said.split() if isinstance(said, str) else said if isinstance(said, list) else ()
         client = f"{claims['client_id']}\n{claims['sub']}"
         principal = Principal(
             tenant=tenant,

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import ECKey
 from token_issuer import AUDIENCE, ISSUER, Issuer
@@ -84,7 +86,7 @@ def test_the_credential_is_named_by_client_and_subject(tmp_path: Path, issuer: I
     assert first.key_id == again.key_id != other.key_id
 
 
-def by_hand(header: dict[str, object], claims: dict[str, object], signature: str = "") -> str:
+def by_hand(header: object, claims: dict[str, object], signature: str = "") -> str:
     parts = (base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in (header, claims))
     return ".".join((*parts, signature))
 
@@ -120,6 +122,8 @@ BAD: dict[str, Callable[[Issuer], str]] = {
     "signed by somebody else": impostor,
     "an algorithm not allowed": lambda issuer: issuer.token("rsa", alg="RS384"),
     "another algorithm of the key's type": lambda issuer: issuer.token("rsa", alg="PS256"),
+    "a header that is no object": lambda _issuer: by_hand([], {}),
+    "a key id that is no text": lambda issuer: issuer.token(header={"kid": "[]"}),
     "no key id": lambda issuer: issuer.token(without=("kid",)),
     "a key id nobody has": lambda issuer: issuer.token(header={"kid": "second"}),
     "an extension it calls critical": lambda issuer: issuer.token(header={"crit": ["vendor"], "vendor": 1}),
@@ -147,6 +151,28 @@ BAD: dict[str, Callable[[Issuer], str]] = {
 @pytest.mark.parametrize("name", BAD)
 def test_any_other_token_stands_for_nobody(tmp_path: Path, issuer: Issuer, name: str) -> None:
     assert find(issuer, tmp_path, BAD[name](issuer)) is None
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+HEADERS = st.dictionaries(st.sampled_from(["typ", "alg", "kid", "crit", "b64", "jwk", "x5c", "enc"]), JSON)
+CLAIMS = st.dictionaries(
+    st.sampled_from(["iss", "aud", "exp", "nbf", "iat", "sub", "client_id", "jti", "tenant_id", "scope"]), JSON
+)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(header=HEADERS, claims=CLAIMS, rest=st.text(max_size=40))
+def test_whatever_is_sent_is_a_principal_or_nobody(
+    tmp_path: Path, issuer: Issuer, header: dict[str, object], claims: dict[str, object], rest: str
+) -> None:
+    assert find(issuer, tmp_path, by_hand({"typ": "at+jwt", "alg": "ES256", "kid": "first", **header}, claims)) is None
+    assert find(issuer, tmp_path, rest) is None
+    signed = find(issuer, tmp_path, issuer.token(**claims))
+    assert signed is None or (signed.tenant.id, signed.scopes <= {"map:write"}) == ("acme", True)
 
 
 def test_a_remembered_token_ends_when_it_expires_or_its_tenant_is_gone(tmp_path: Path, issuer: Issuer) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from postgres_server import PostgresServer, postgres_server
 from seaweed_server import SeaweedServer, seaweed_server
+from vllm_world import VllmWorld, vllm_world
 
 from mapper_assets.training import dataset, golden
 from mapper_assets.training.lessons import lessons
@@ -88,3 +89,17 @@ def seaweed() -> Iterator[SeaweedServer]:
     """A real object store; ask it for a bucket of your own."""
     with seaweed_server() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def vllm(
+    tmp_path_factory: pytest.TempPathFactory,
+    base_model: Path,
+    tiny_adapter: Path,
+    tiny_retriever: Path,
+    catalog: Catalog,
+) -> Iterator[VllmWorld]:
+    """A real vLLM server, started when the first engine is opened, with two adapters it can serve."""
+    with vllm_world(tmp_path_factory.mktemp("vllm"), base_model, tiny_adapter, tiny_retriever, catalog) as world:
+        world.hold()
+        yield world

@@ -52,7 +52,7 @@ class Launch:
         logs: the folder their output goes to.
     """
 
-    python: Path
+    python: str
     arguments: str
     kv_gib: int
     logs: Path
@@ -116,7 +116,7 @@ def command(spec: Spec, launch: Launch, port: int) -> list[str]:
     """
     lora = ["--enable-lora", "--max-lora-rank", str(spec.rank), "--max-loras", "2", "--max-cpu-loras", str(ADAPTERS)]
     return [
-        *(str(launch.python), "-m", "vllm.entrypoints.openai.api_server"),
+        *(launch.python, "-m", "vllm.entrypoints.openai.api_server"),
         *("--model", str(spec.model.resolve()), "--served-model-name", spec.name),
         *("--host", HOST, "--port", str(port)),
         *("--dtype", "float32", "--max-model-len", str(CONTEXT), "--block-size", "32", "--enable-prefix-caching"),

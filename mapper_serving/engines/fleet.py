@@ -27,6 +27,11 @@ class Fleet:
         self._holders: Counter[Spec] = Counter()
         self._lock = threading.Lock()
 
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        """Those that are held."""
+        return tuple(self._servers.values())
+
     def has(self, spec: Spec) -> bool:
         """Whether such a server runs already."""
         return spec in self._servers

@@ -67,7 +67,11 @@ class VllmEngine(Duo):
 
 
 class VllmOpener:
-    """Opens engines of releases; holds the servers they share."""
+    """Opens engines of releases.
+
+    Attributes:
+        fleet: the servers they share.
+    """
 
     def __init__(self, settings: Settings, smaller: Callable[[Parts, str], Engine]) -> None:
         """An opener.
@@ -87,7 +91,7 @@ class VllmOpener:
         self._settings = settings
         self._smaller = smaller
         folder = settings.layout.vllm
-        self._fleet = Fleet(
+        self.fleet = Fleet(
             Launch(settings.vllm_python, settings.vllm_arguments, settings.vllm_kv_gib, folder),
             url=settings.vllm_url,
             start_seconds=settings.vllm_start_seconds,
@@ -112,23 +116,27 @@ class VllmOpener:
             raise ReleaseMismatch(f"vLLM does not serve the adapter. {error}") from error
         return VllmEngine(adapter, retriever, give_back)
 
+    def spec(self, parts: Parts) -> Spec:
+        """The server a release's adapter is loaded into."""
+        return Spec(parts.base, BASE_NAME, room_for(parts.manifest.adapter_rank))
+
     def close(self) -> None:
         """End every server of ours; whoever waits for one is told."""
-        self._fleet.close()
+        self.fleet.close()
 
     def _load(self, parts: Parts) -> tuple[Server, Callable[[], None]]:
         """A server with the adapter loaded, and how to give both back."""
-        spec, name = self._spec(parts), content_name(parts)
-        server = self._fleet.take(spec)
+        spec, name = self.spec(parts), content_name(parts)
+        server = self.fleet.take(spec)
         try:
             server.load(name, parts.adapter)
         except BaseException:
-            self._fleet.leave(spec)
+            self.fleet.leave(spec)
             raise
 
         def give_back() -> None:
             server.unload(name)
-            self._fleet.leave(spec)
+            self.fleet.leave(spec)
 
         return server, give_back
 
@@ -139,15 +147,15 @@ class VllmOpener:
         spec = Spec(folder, content_name(parts), 0)
 
         def give_back() -> None:
-            self._fleet.leave(spec)
+            self.fleet.leave(spec)
             shutil.rmtree(folder, ignore_errors=True)
 
         if not self._settings.vllm_url:
-            merging = [sys.executable, "-m", "mapper_model.merging", parts.base, parts.adapter, folder]
+            merging = [sys.executable, "-m", "mapper_model.merging", *map(str, (parts.base, parts.adapter, folder))]
             if subprocess.run(merging, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL).returncode:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise EngineError("The adapter cannot be merged into its base model; promote another release.")
-        server = self._fleet.take(spec)
+        server = self.fleet.take(spec)
         try:
             server.wait()
         except BaseException:
@@ -174,12 +182,9 @@ class VllmOpener:
         asyncio.run(ask())
         return adapter
 
-    def _spec(self, parts: Parts) -> Spec:
-        return Spec(parts.base, BASE_NAME, room_for(parts.manifest.adapter_rank))
-
     def _shortage(self, parts: Parts) -> str:
         """Why there is not memory enough for the server this release needs, or empty."""
-        if self._settings.vllm_url or (not self._settings.vllm_merged and self._fleet.has(self._spec(parts))):
+        if self._settings.vllm_url or (not self._settings.vllm_merged and self.fleet.has(self.spec(parts))):
             return ""
         need = self._settings.vllm_memory_bytes or needed(parts.base, self._settings.vllm_kv_gib)
         left = memory.available()

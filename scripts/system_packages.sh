@@ -10,6 +10,7 @@ declare -A probe=(
   [fonts-dejavu-core]="test -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"
   [poppler-utils]="command -v pdftotext"
   [chromium]="command -v chromium"
+  [faketime]="command -v faketime"
   [postgresql]="ls /usr/lib/postgresql/*/bin/initdb"
 )
 

@@ -1,0 +1,78 @@
+"""PostgreSQL goes away under load: callers wait or are refused, and every acknowledged event is there once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from postgres_server import Database, PostgresServer, postgres_server
+from service_process import Load, ServiceProcess
+from shipped_events import check_exactly_once
+from utc_days import around_today
+
+from mapper_serving.objects import Folder
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def mortal() -> Iterator[PostgresServer]:
+    """A server that no other test uses."""
+    with postgres_server() as server:
+        yield server
+
+
+def begin(folder: Path, database: Database, **settings: object) -> ServiceProcess:
+    folder.mkdir(exist_ok=True)
+    return ServiceProcess(folder, outbox_url=database.service, outbox_owner_url=database.owner, **settings)
+
+
+@pytest.mark.parametrize("how", ["fast", "immediate"])
+def test_a_restart_under_load_loses_nothing_and_doubles_nothing(
+    tmp_path: Path, mortal: PostgresServer, how: str
+) -> None:
+    service = begin(tmp_path, mortal.database())
+    with Load(service.port, service.acme) as load:
+        for _ in range(2):
+            load.wait_for(50)
+            mortal.stop(how)
+            mortal.start()
+        load.wait_for(50)
+    service.end()
+    assert load.broken == 0
+    assert load.statuses.keys() <= {200, 503}
+    found = check_exactly_once(Folder(tmp_path), load.acknowledged, around_today())
+    assert found == len(load.acknowledged)
+    print(f"{found} events, each once, over two {how} restarts; {load.statuses[503]} requests refused")
+
+
+def test_while_it_is_away_the_service_refuses_and_is_not_ready_and_comes_back_by_itself(
+    tmp_path: Path, mortal: PostgresServer
+) -> None:
+    service = begin(tmp_path, mortal.database())
+    with Load(service.port, service.acme, callers=4) as load:
+        load.wait_for(20)
+        mortal.stop()
+        load.wait_for_status(503)
+        assert service.get("/readyz")[0] == 503
+        assert service.get("/livez")[0] == 200
+        mortal.start()
+        service.wait_until_ready(60)
+        load.wait_for(20)
+    service.end()
+    found = check_exactly_once(Folder(tmp_path), load.acknowledged, around_today())
+    assert found == len(load.acknowledged)
+
+
+def test_replicas_share_one_database_and_ship_side_by_side(tmp_path: Path, mortal: PostgresServer) -> None:
+    database, segments = mortal.database(), tmp_path / "shared"
+    replicas = [begin(tmp_path / name, database, segments=segments, segment_rows=20) for name in ("one", "two")]
+    loads = [Load(replica.port, replica.acme, callers=4) for replica in replicas]
+    with loads[0], loads[1]:
+        for load in loads:
+            load.wait_for(150)
+    for replica in replicas:
+        replica.end()
+    acknowledged = [id_ for load in loads for id_ in load.acknowledged]
+    found = check_exactly_once(Folder(segments), acknowledged, around_today())
+    assert found == len(acknowledged)
+    print(f"{found} events of two replicas, numbered 1 to {found} without a gap")

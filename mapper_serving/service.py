@@ -29,6 +29,7 @@ from mapper_serving.releases.trials import Trials
 from mapper_serving.releases.watcher import Releases
 from mapper_serving.secrets.opening import open_secrets
 from mapper_serving.settings import Settings
+from mapper_serving.shipping.apart import Apart
 from mapper_serving.shipping.drain import Shipped
 from mapper_serving.shipping.shipper import Progress, Shipper
 from mapper_serving.state import Serving, rules_only
@@ -86,7 +87,8 @@ async def running(settings: Settings, first: Serving, open_engine: OpenEngine) -
     _follow(metrics, outbox)
     mapper = Mapper(settings, metrics)
     metrics.follow("mapper_model_calls_per_thousand_events", mapper.calls.per_thousand)
-    shipper = Shipper(settings, _progress(metrics, outbox), secrets)
+    progress = _progress(metrics, outbox)
+    shipper = Apart(settings, progress) if settings.ship_apart else Shipper(settings, progress, secrets)
     watching = asyncio.create_task(identity.run())
     try:
         async with following(settings, first, open_engine, metrics, mapper) as serving:

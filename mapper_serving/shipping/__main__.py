@@ -7,14 +7,18 @@ from mapper_domain.errors import EventWriteError
 from mapper_serving.outbox.store import StoreFailed
 from mapper_serving.secrets.references import SecretUnavailable
 from mapper_serving.settings import Settings
+from mapper_serving.shipping.apart import ARGUMENT, attached
 from mapper_serving.shipping.shipper import load_clickhouse, ship_segments
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Drain the outbox; 0 when it is empty afterwards, 1 with a message when it is not."""
     parser = argparse.ArgumentParser(prog="python -m mapper_serving.shipping", description="Drain the outbox by hand.")
-    parser.add_argument("--once", action="store_true", required=True, help="ship everything that waits, then end")
-    parser.parse_args(arguments)
+    how = parser.add_mutually_exclusive_group(required=True)
+    how.add_argument("--once", action="store_true", help="ship everything that waits, then end")
+    how.add_argument(ARGUMENT, action="store_true", help=argparse.SUPPRESS)
+    if not parser.parse_args(arguments).once:
+        attached()
     settings = Settings()
     try:
         rounds = list(ship_segments(settings))

@@ -143,9 +143,8 @@ def running_app(
 ) -> Iterator[App]:
     """The application with its artefacts below a folder; it ships only when told to, and when it ends."""
     acme, globex = write_keys(folder / "keys.yaml", expected)
-    chosen = Settings.model_validate(
-        {"root": REPOSITORY, "artifacts": folder, "keys": folder / "keys.yaml", "ship_seconds": 3600, **settings}
-    )
+    here = {"root": REPOSITORY, "artifacts": folder, "keys": folder / "keys.yaml"}
+    chosen = Settings.model_validate({**here, "ship_seconds": 3600, "ship_apart": False, **settings})
     app = create_app(chosen, first=first, open_engine=open_engine)
     with TestClient(app, raise_server_exceptions=False) as http:
         yield App(http, chosen, acme, globex)

@@ -42,7 +42,14 @@ def served(folder: Path, rules: Serving, **settings: object) -> Iterator[Served]
     """The service under uvicorn, in a thread, on a free port."""
     acme, globex = write_keys(folder / "keys.yaml")
     chosen = Settings.model_validate(
-        {"root": REPOSITORY, "artifacts": folder, "keys": folder / "keys.yaml", "ship_seconds": 3600, **settings}
+        {
+            "root": REPOSITORY,
+            "artifacts": folder,
+            "keys": folder / "keys.yaml",
+            "ship_seconds": 3600,
+            "ship_apart": False,
+            **settings,
+        }
     )
     config = uvicorn.Config(create_app(chosen, first=rules), port=0, log_config=None, access_log=False)
     server = uvicorn.Server(config)

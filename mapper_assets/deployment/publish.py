@@ -3,6 +3,7 @@
 So whoever reads the bucket at any moment finds every release that the pointer names whole. Nothing is deleted there.
 """
 
+import os
 from typing import Any
 
 from mapper_domain.errors import ReleaseMissing
@@ -27,7 +28,7 @@ def publish(layout: Layout, place: str, client: Any = None) -> Pointer:
     pointer = read_pointer(layout.releases)
     if pointer is None:
         raise ReleaseMissing("Nothing has been promoted, so there is nothing to publish.")
-    client = client or boto3.client("s3")
+    client = client or boto3.Session().client("s3", region_name=os.environ.get("AWS_REGION"))
     bucket, _, prefix = place.removeprefix("s3://").partition("/")
     prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
     for release in pointer.releases:

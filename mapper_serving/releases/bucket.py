@@ -55,7 +55,8 @@ class Bucket:
     def open(cls, place: str, cache: Path) -> "Bucket":
         """The releases at `s3://bucket/prefix`."""
         bucket, _, prefix = place.removeprefix("s3://").partition("/")
-        return cls(boto3.client("s3", config=_PATIENCE), bucket, prefix, cache)
+        client = boto3.Session().client("s3", region_name=os.environ.get("AWS_REGION"), config=_PATIENCE)
+        return cls(client, bucket, prefix, cache)
 
     def pointer(self) -> Pointer | None:
         """As `Source.pointer`."""

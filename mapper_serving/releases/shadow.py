@@ -30,6 +30,8 @@ MOMENT = 0.02
 """Seconds between looks at whether the service is quiet."""
 
 Comparison = Literal["agreed", "disagreed", "error", "shed"]
+"""What came of an output; `error` as well where the rules answered because a voice of the model was silent."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -115,7 +117,10 @@ class Shadowing:
             if routing.shadow is not task.shadow:
                 return "shed"
             deadline = asyncio.get_running_loop().time() + self._deadline
+            before = task.shadow.tally.counts()["silent"]
             events = await self._mapper.map(task.request, task.tenant, task.shadow, deadline=deadline, now=task.now)
+            if task.shadow.tally.counts()["silent"] > before:
+                return "error"
         served, shadow = _labels(task.events), _labels(events)
         if served == shadow:
             return "agreed"

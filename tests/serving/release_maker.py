@@ -58,6 +58,7 @@ def make_release(
     *,
     catalog: Catalog | None = None,
     seed: int = 0,
+    agreed: bool | None = None,
     **changes: object,
 ) -> str:
     """A release of these voices over the catalogue at `root`; its id. `changes` overwrite fields of the manifest."""
@@ -68,7 +69,7 @@ def make_release(
     shutil.copytree(retriever, staging / release.RETRIEVER)
     for name in ("taxonomy", "detectors", "frameworks"):
         shutil.copytree(root / name, staging / "catalog" / name)
-    (staging / "answers.jsonl").write_text("".join(f"{line}\n" for line in answers(catalog)))
+    (staging / "answers.jsonl").write_text("".join(f"{line}\n" for line in answers(catalog, agreed)))
     files = {p.relative_to(staging).as_posix(): sha256_file(p) for p in sorted(staging.rglob("*")) if p.is_file()}
     fields: dict[str, object] = {
         "base_model": BaseModelRef(name=base.name, sha256=sha256_weights(base)),
@@ -91,15 +92,20 @@ def make_release(
     return manifest.id
 
 
-def answers(catalog: Catalog) -> list[str]:
-    """Lines of `answers.jsonl`: what the ladder says to every label of the catalogue without a model."""
+def answers(catalog: Catalog, agreed: bool | None = None) -> list[str]:
+    """Lines of `answers.jsonl`: what the ladder says to every label of the catalogue without a model.
+
+    Args:
+        catalog: whose labels.
+        agreed: whether a model is said to have agreed; None for none was asked.
+    """
     rules, lines = RuleMapper(catalog), []
     for detector in catalog.detectors:
         for mapping in detector.maps:
             hit = rules.find(detector.name, mapping.label, mapping.field)
             answer = ladder.decide(hit, None, trust=ladder.Trust())
             key = {"detector": detector.name, "field": mapping.field, "label": mapping.label}
-            lines.append(json.dumps({**key, "answer": answer.model_dump(mode="json")}))
+            lines.append(json.dumps({**key, "answer": {**answer.model_dump(mode="json"), "agreement": agreed}}))
     return lines
 
 

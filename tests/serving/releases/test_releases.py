@@ -1,82 +1,16 @@
 """Releases: verified before they serve, swapped under load without mixing, refused with a reason when they are bad."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from release_maker import ADAPTER, RETRIEVER, make_adapter, make_base, make_release, make_retriever, point_at
-from serving_app import EQUALS, REPOSITORY, App, FakeScorer, running_app
+from release_maker import ADAPTER, RETRIEVER, point_at
+from serving_app import App
+from swapping import UNSEEN, readiness, serves, wait_until
 
-from mapper_domain.catalog import Catalog
-from mapper_domain.errors import ReleaseMismatch
 from mapper_domain.layout import Layout
-from mapper_serving.engines.base import Engine, Parts
-from mapper_serving.engines.local import LocalEngine
-from mapper_serving.state import Serving
-
-UNSEEN = "spear_phishing_lure_v2"
-
-
-def open_fake(parts: Parts) -> Engine:
-    """An engine that gives the label written in the adapter file; refuses as the real one does."""
-    labels = parts.labels
-    assert (parts.retriever / RETRIEVER).is_file()
-    said = (parts.adapter / ADAPTER).read_text()
-    if said == "explode":
-        raise ZeroDivisionError("an error of some library")
-    if said not in labels:
-        raise ReleaseMismatch("The model does not answer with a distribution over the labels.")
-    return LocalEngine(*(FakeScorer(labels, {UNSEEN: said}) for _ in range(2)), queue=64)
-
-
-@pytest.fixture
-def made(tmp_path: Path, catalog: Catalog) -> Callable[..., str]:
-    """Makes a release whose fake model gives a label of your choice to the unseen one."""
-    layout = Layout(tmp_path)
-
-    def make(says: str, **changes: object) -> str:
-        folder = tmp_path / "made" / str(time.monotonic_ns())
-        adapter, retriever = make_adapter(folder / "adapter", says.encode()), make_retriever(folder / "retriever")
-        changes = {"trust": EQUALS, **changes}
-        return make_release(layout, REPOSITORY, adapter, retriever, make_base(layout), catalog=catalog, **changes)
-
-    return make
-
-
-@pytest.fixture
-def start(tmp_path: Path, rules: Serving) -> Iterator[Callable[[], App]]:
-    """Starts the application; it looks at the pointer twenty times a second."""
-    with ThreadPoolExecutor(1):
-        opened = []
-
-        def begin() -> App:
-            context = running_app(
-                tmp_path, rules, open_engine=open_fake, release_poll_seconds=0.05, release_retry_seconds=0.05
-            )
-            opened.append(context)
-            return context.__enter__()
-
-        yield begin
-        for context in opened:
-            context.__exit__(None, None, None)
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
-
-
-def readiness(app: App) -> dict[str, object]:
-    answer: dict[str, object] = app.http.get("/readyz").json()
-    return answer
-
-
-def serves(app: App, release: str) -> Callable[[], bool]:
-    return lambda: readiness(app)["release"] == release
 
 
 def test_a_release_is_picked_up_without_a_restart(

@@ -5,19 +5,20 @@ durable, so that whoever reads a day on from a sequence misses nothing and sees 
 what is shipped meanwhile was in it then.
 """
 
-import io
+import threading
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
-import pyarrow.parquet as pq
-from cachetools import LRUCache
+from cachetools import LRUCache, cachedmethod
 
 from mapper_domain.events import segment_folder
 from mapper_serving.cursors import Place
 from mapper_serving.objects import Objects
 from mapper_serving.outbox.store import StoredEvent
+from mapper_serving.shipping import segments
 
 SEGMENTS_KEPT: Final = 8
 SPANS_KEPT: Final = 100_000
@@ -59,8 +60,8 @@ class Past(NamedTuple):
 class Recent(Protocol):
     """What has not been shipped yet; callable from any thread."""
 
-    def days(self, tenant_id: str) -> Sequence[str]:
-        """Every UTC day of which there ever was an event, in order."""
+    def days(self, tenant_id: str) -> Mapping[str, int]:
+        """How many events a tenant had, waiting or shipped, on each UTC day that had any, in order."""
         ...
 
     def events(self, tenant_id: str, day: str, after: int, most: int) -> Sequence[StoredEvent]:
@@ -74,7 +75,7 @@ class _Span(NamedTuple):
 
 
 class History:
-    """Reads events back. Used from threads, one call at a time for each tenant's page; caches are only caches."""
+    """Reads events back; from any thread."""
 
     def __init__(self, recent: Recent, objects: Objects) -> None:
         """A history.
@@ -87,6 +88,7 @@ class History:
         self._objects = objects
         self._tables: LRUCache[str, Sequence[Mapping[str, Any]]] = LRUCache(SEGMENTS_KEPT)
         self._spans: LRUCache[str, _Span] = LRUCache(SPANS_KEPT)
+        self._lock = threading.Lock()
 
     def read(self, tenant_id: str, day: str | None, after: Place, most: int) -> list[Past]:
         """At most so many events after a place, of one day or of all.
@@ -95,27 +97,29 @@ class History:
             OSError, EventWriteError, StoreFailed: when outbox or segments cannot be read.
         """
         found: list[Past] = []
-        for each in (day,) if day else self._recent.days(tenant_id):
-            if each >= after.day and len(found) < most:
-                start = after.sequence if each == after.day else 0
-                found += self._of_day(tenant_id, each, start, most - len(found))
+        for each, count in self._recent.days(tenant_id).items():
+            if each < after.day or day not in (None, each):
+                continue
+            start = after.sequence if each == after.day else 0
+            while start < count and len(found) < most:  # more than once only where segments are gone
+                wanted = range(start + 1, min(count, start + most - len(found)) + 1)
+                found += self._of_day(tenant_id, each, wanted)
+                start = wanted[-1]
         return found
 
-    def _of_day(self, tenant_id: str, day: str, start: int, most: int) -> list[Past]:
-        waiting = {event.sequence: _waiting(day, event) for event in self._recent.events(tenant_id, day, start, most)}
-        if start + 1 in waiting:
-            return list(waiting.values())
-        shipped = {past.sequence: past for past in self._shipped(tenant_id, day, start, most)}
-        together = {**shipped, **waiting}
-        return [together[sequence] for sequence in sorted(together)][:most]
+    def _of_day(self, tenant_id: str, day: str, wanted: range) -> list[Past]:
+        """The events of these sequences, without those whose segments were removed since."""
+        stored = self._recent.events(tenant_id, day, wanted.start - 1, len(wanted))
+        found = {event.sequence: _waiting(day, event) for event in stored if event.sequence in wanted}
+        if missing := [sequence for sequence in wanted if sequence not in found]:
+            found |= self._shipped(tenant_id, day, range(missing[0], missing[-1] + 1))
+        return [found[sequence] for sequence in wanted if sequence in found]
 
-    def _shipped(self, tenant_id: str, day: str, start: int, most: int) -> list[Past]:
-        """Shipped events after a sequence. Segments lie nearly in order; where they do not, all are read."""
-        keys = [key for key in self._objects.names(f"events/{segment_folder(tenant_id, day)}", "") if _is_segment(key)]
-        found = self._collect(day, keys[max(0, self._place_of(keys, start) - 1) :], start, most)
-        if [past.sequence for past in found] != list(range(start + 1, start + 1 + len(found))):
-            found = self._collect(day, sorted(keys, key=self._span), start, most)
-        return found
+    def _shipped(self, tenant_id: str, day: str, wanted: range) -> dict[int, Past]:
+        """Shipped events. Segments lie nearly in order of sequence; where they do not, all are looked at."""
+        keys = self._objects.names(f"events/{segment_folder(tenant_id, day)}", "")
+        found = self._collect(day, keys[max(0, self._place_of(keys, wanted.start - 1) - 1) :], wanted)
+        return found if len(found) == len(wanted) else self._collect(day, keys, wanted)
 
     def _place_of(self, keys: Sequence[str], start: int) -> int:
         """Index of the first segment that ends after a sequence."""
@@ -125,33 +129,25 @@ class History:
             low, high = (low, middle) if self._span(keys[middle]).last > start else (middle + 1, high)
         return low
 
-    def _collect(self, day: str, keys: Sequence[str], start: int, most: int) -> list[Past]:
+    def _collect(self, day: str, keys: Sequence[str], wanted: range) -> dict[int, Past]:
         found: dict[int, Past] = {}
         for key in keys:
-            if self._span(key).last > start:
-                found |= {row["sequence"]: _row(day, row) for row in self._rows(key) if row["sequence"] > start}
-            if len(found) >= most and found.keys() >= set(range(start + 1, start + 1 + most)):
+            span = self._span(key)
+            if span.last >= wanted.start and span.first < wanted.stop:
+                found |= {row["sequence"]: _row(day, row) for row in self._rows(key) if row["sequence"] in wanted}
+            if len(found) == len(wanted):
                 break
-        return [found[sequence] for sequence in sorted(found)][:most]
+        return found
 
+    @cachedmethod(attrgetter("_spans"), lock=attrgetter("_lock"))
     def _span(self, key: str) -> _Span:
-        span = self._spans.get(key)
-        if span is None:
-            sequences = [row["sequence"] for row in self._rows(key)]
-            span = self._spans[key] = _Span(min(sequences), max(sequences))
-        return span
+        sequences = [row["sequence"] for row in self._rows(key)]
+        return _Span(min(sequences), max(sequences))
 
+    @cachedmethod(attrgetter("_tables"), lock=attrgetter("_lock"))
     def _rows(self, key: str) -> Sequence[Mapping[str, Any]]:
-        rows = self._tables.get(key)
-        if rows is None:
-            content = self._objects.read(key)
-            rows = pq.ParquetFile(io.BytesIO(content)).read().to_pylist() if content else []
-            self._tables[key] = rows
+        rows: Sequence[Mapping[str, Any]] = segments.read(self._objects, key).to_pylist()
         return rows
-
-
-def _is_segment(key: str) -> bool:
-    return key.endswith(".parquet")
 
 
 def _waiting(day: str, event: StoredEvent) -> Past:

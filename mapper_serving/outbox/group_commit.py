@@ -138,8 +138,8 @@ class Outbox:
         except StoreFailed as error:
             raise EventWriteError(f"The outbox cannot be written: {error}.") from error
 
-    def days(self, tenant_id: str) -> Sequence[str]:
-        """Every UTC day on which a tenant had events, in order; for any thread, as `Store.days`."""
+    def days(self, tenant_id: str) -> Mapping[str, int]:
+        """How many events a tenant had on each UTC day, in order; for any thread, as `Store.days`."""
         return self._store.days(tenant_id)
 
     def events(self, tenant_id: str, day: str, after: int, most: int) -> Sequence[StoredEvent]:

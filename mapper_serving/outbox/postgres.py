@@ -207,11 +207,11 @@ class PostgresStore:
                 replay[1:4],
             )
 
-    def days(self, tenant_id: str) -> Sequence[str]:
+    def days(self, tenant_id: str) -> Mapping[str, int]:
         """As `Store.days`."""
+        query: LiteralString = "SELECT day, accepted FROM mapper.days WHERE accepted > 0 ORDER BY day"
         with self._lookup(tenant_id) as connection:
-            rows = connection.execute("SELECT day FROM mapper.days WHERE accepted > 0 ORDER BY day").fetchall()
-        return [day.isoformat() for (day,) in rows]
+            return {day.isoformat(): accepted for day, accepted in connection.execute(query)}
 
     def events(self, tenant_id: str, day: str, after: int, most: int) -> Sequence[StoredEvent]:
         """As `Store.events`."""

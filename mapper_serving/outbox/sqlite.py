@@ -185,11 +185,11 @@ class SqliteStore:
                 replay[:4],
             )
 
-    def days(self, tenant_id: str) -> Sequence[str]:
+    def days(self, tenant_id: str) -> Mapping[str, int]:
         """As `Store.days`."""
-        query = "SELECT day FROM days WHERE tenant_id = ? AND accepted > 0 ORDER BY day"
+        query = "SELECT day, accepted FROM days WHERE tenant_id = ? AND accepted > 0 ORDER BY day"
         with told(), self._looking_up:
-            return [day for (day,) in self._reader.execute(query, (tenant_id,))]
+            return dict(self._reader.execute(query, (tenant_id,)).fetchall())
 
     def events(self, tenant_id: str, day: str, after: int, most: int) -> Sequence[StoredEvent]:
         """As `Store.events`."""

@@ -67,8 +67,8 @@ class Store(Protocol):
         """Give up a reservation, so that the key can be tried again; safe from any thread."""
         ...
 
-    def days(self, tenant_id: str) -> Sequence[str]:
-        """Every UTC day on which this tenant had events, shipped or not, in order; safe from any thread."""
+    def days(self, tenant_id: str) -> Mapping[str, int]:
+        """How many events a tenant had, shipped or not, on each UTC day that had any, in order; from any thread."""
         ...
 
     def events(self, tenant_id: str, day: str, after: int, most: int) -> Sequence["StoredEvent"]:

@@ -9,6 +9,7 @@ import pytest
 import mapper_assets.settings
 import mapper_serving.settings
 from mapper_serving.app import create_app
+from mapper_serving.problems import KINDS
 from mapper_serving.telemetry import METRICS
 
 ROOT = Path(__file__).parents[1]
@@ -43,6 +44,12 @@ def test_the_reference_names_every_metric_and_no_other() -> None:
 
 def test_the_reference_names_every_route_and_no_other() -> None:
     assert documented(r"(?:GET|POST|PUT|DELETE) /[^`]*") == routes()
+
+
+def test_the_reference_has_every_problem_code_with_its_status_and_no_other() -> None:
+    rows = re.findall(r"^\| `([a-z0-9-]+)` \| (\d{3}) \| (yes|no) \| (.+?) \|$", REFERENCE, re.MULTILINE)
+    kinds = {(code, str(kind.status), "yes" if kind.retryable else "no", kind.title) for code, kind in KINDS.items()}
+    assert set(rows) == kinds
 
 
 def tree() -> dict[str, str]:

@@ -153,6 +153,15 @@ def test_any_other_token_stands_for_nobody(tmp_path: Path, issuer: Issuer, name:
     assert find(issuer, tmp_path, BAD[name](issuer)) is None
 
 
+@pytest.mark.parametrize(("allowed", "stands"), [("ES256", {"first"}), ("RS256", {"rsa"}), ("PS512", set())])
+def test_only_the_algorithms_of_the_list_count(
+    tmp_path: Path, issuer: Issuer, allowed: Algorithm, stands: set[str]
+) -> None:
+    sent = {"first": issuer.token("first", alg="ES256"), "rsa": issuer.token("rsa", alg="RS256")}
+    verifier = tokens(issuer, tmp_path, {"acme": tenant("acme")}, (allowed,))
+    assert {name for name, token in sent.items() if asyncio.run(verifier.find(token))} == stands
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),

@@ -39,6 +39,7 @@ METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 
 log = structlog.get_logger(__name__)
 _NOTHING: Final = nullcontext()
+_NO_HEADERS: Final[Mapping[str, str]] = {}
 _random = random.Random()  # noqa: S311  (seeded from the system; ids must be unique, they are no secret)
 
 
@@ -66,7 +67,7 @@ class Trace:
     def headers(self) -> tuple[tuple[bytes, bytes], ...]:
         """For the answer: the request's id, and `traceresponse` as drafted for W3C Trace Context Level 3."""
         response = f"00-{self.trace_id}-{self.request_id}-{self.flags:02x}"
-        return ((b"x-request-id", self.request_id.encode()), (b"traceresponse", response.encode()))
+        return (b"x-request-id", self.request_id.encode()), (b"traceresponse", response.encode())
 
     def end(self, method: str, route: str, status: int) -> None:
         """Note what became of the request; `route` is the path as it was declared."""
@@ -172,16 +173,20 @@ _GETTER: Final = _RawHeaders()
 
 def _received(headers: Headers) -> otel.SpanContext | None:
     """The caller's context; None where there is no valid one (W3C Trace Context §3.2, §4.3)."""
-    if not any(name == b"traceparent" for name, _ in headers):
+    for name, _ in headers:
+        if name == b"traceparent":
+            break
+    else:
         return None
     found = otel.get_current_span(_PROPAGATOR.extract(headers, contexts.Context(), _GETTER)).get_span_context()
     return found if found.is_valid else None
 
 
 def _unrecorded(received: otel.SpanContext | None) -> Trace:
-    request_id = f"{_random.getrandbits(64) or 1:016x}"
+    ids = f"{_random.getrandbits(192):048x}"
+    request_id = ids[:16]
     if received is None:
-        return Trace(f"{_random.getrandbits(128) or 1:032x}", request_id, 0, {})
+        return Trace(ids[16:], request_id, 0, _NO_HEADERS)
     trace_id, span_id = otel.format_trace_id(received.trace_id), otel.format_span_id(received.span_id)
     # Who records nothing hands on what it got, so that the trace has no gap.
     carried = {"traceparent": f"00-{trace_id}-{span_id}-{received.trace_flags:02x}", **_state(received)}

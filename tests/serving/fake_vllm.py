@@ -23,6 +23,7 @@ class FakeVllm:
         pause: seconds every completion takes.
         says: what it answers when it is held to a schema.
         status: of every completion.
+        headers: of the last request with a body, names in lower case.
     """
 
     models: list[str] = field(default_factory=lambda: [BASE])
@@ -30,6 +31,7 @@ class FakeVllm:
     pause: float = 0.0
     says: str = '{"taxonomy":["OTHER.Unknown"]}'
     status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
 
     def post(self, path: str, body: dict[str, Any]) -> tuple[int, object]:
         """Status and content of an answer."""
@@ -77,6 +79,7 @@ def served(fake: FakeVllm, port: int = 0) -> Iterator[str]:
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            fake.headers = {name.lower(): value for name, value in self.headers.items()}
             self._answer(*fake.post(self.path, body))
 
         def _answer(self, status: int, content: object) -> None:

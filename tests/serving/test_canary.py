@@ -86,7 +86,7 @@ def requests(app: App, operation: Operation, known: dict[str, str]) -> Iterator[
             yield ask(canary, known)
     for name, canary in zip(headers(operation, document), turns, strict=False):
         trace = {"traceparent": TRACEPARENT} if name in ("tracestate", "baggage") else {}
-        value = f"canary={canary}" if trace else f"Bearer {canary}" if name == "Authorization" else canary
+        value = f"canary={canary},{canary}" if trace else f"Bearer {canary}" if name == "Authorization" else canary
         alone = name in ("Authorization", "X-API-Key")
         yield ask(sound, {**({} if alone else known), **trace, name: value})
     for query in queries(operation, next(turns)):

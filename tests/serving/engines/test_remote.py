@@ -1,6 +1,7 @@
 """A server's next-token log-probabilities become the labels' own, exactly, in few requests."""
 
 import asyncio
+import contextvars
 import math
 from collections.abc import Iterator, Sequence
 
@@ -12,6 +13,7 @@ from mapper_domain.voices import LogProbs
 from mapper_model.trie import build
 from mapper_serving.engines.remote import MOST_TOKENS, RemoteAdapter, shares
 from mapper_serving.engines.server import Server
+from mapper_serving.tracing import Tracing
 
 LABELS = ("PII.Email", "PII.Phone", "PII.Phones", "HARM.Hate", "OTHER.Unknown", "OTHER.Safe")
 QUESTION = "spear_phishing"
@@ -103,6 +105,17 @@ def test_it_is_not_waited_for_beyond_the_deadline(voice: RemoteAdapter, fake: Fa
     fake.pause = 1.0
     (said,) = ask(voice, "a", seconds=0.1)
     assert isinstance(said, EngineTimeout)
+
+
+def test_a_server_is_told_the_trace_it_is_asked_for(voice: RemoteAdapter, fake: FakeVllm) -> None:
+    sent = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "tracestate": "a=1"}
+
+    def answer() -> None:
+        Tracing().begin([(name.encode(), value.encode()) for name, value in sent.items()])
+        ask(voice, QUESTION)
+
+    contextvars.copy_context().run(answer)
+    assert sent.items() <= fake.headers.items()
 
 
 def test_a_failing_server_is_an_error(voice: RemoteAdapter, fake: FakeVllm) -> None:

@@ -15,7 +15,7 @@ export MAPPER_PROFILE ?= $(PROFILE)
 export OMP_WAIT_POLICY ?= passive
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help setup setup-vllm demo dev serve test check format bench bench-quality validate golden openapi lock clean
+.PHONY: help setup setup-vllm demo dev serve test check format bench bench-serving soak bench-vllm bench-quality validate golden openapi lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-13s %s\n", $$1, $$2}'
@@ -65,9 +65,18 @@ format: setup ## Format the code and fix what lint can fix
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: setup ## Compare /map with a bare echo, and the one-pass scorer with a plain prefill
-	@$(BIN)/python -m mapper_assets.training.prepare_base
+bench: setup ## Compare known labels with a bare echo, and unseen ones with a plain prefill
 	@$(BIN)/python -m bench
+
+bench-serving: setup ## The same, written to docs/benchmarks.md; on a quiet machine, please
+	@$(BIN)/python -m bench --write docs/benchmarks.md
+
+soak: setup ## Send 200,000 requests to the service; fails when one is lost, refused, or memory grows by 5 %
+	@$(BIN)/python -m bench.soak
+
+bench-vllm: setup setup-vllm ## Compare a question to vLLM with the raw call, adapter merged or none
+	@$(BIN)/python -m mapper_assets.training.prepare_base
+	@$(BIN)/python -m bench.vllm
 
 bench-quality: setup ## Print how good the mapper is, measuring what is missing; fails where a rival is better
 	@$(BIN)/python -m mapper_assets.evaluation.quality --profile $(MAPPER_PROFILE)

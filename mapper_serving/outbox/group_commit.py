@@ -27,6 +27,8 @@ FAILURE_SECONDS: Final = 5.0
 RECOUNT_SECONDS: Final = 1.0
 """How often the writer looks at what other processes have written and shipped."""
 
+FULL: Final = "The outbox is full because events are not being shipped; try again later."
+
 log = structlog.get_logger(__name__)
 OnCommit = Callable[[int, float], None]
 
@@ -90,8 +92,19 @@ class Outbox:
     def accepts(self) -> bool:
         """Whether a request should be begun now, which will want its rows taken."""
         failing = bool(self.problem) and time.monotonic() - self._failed_at < FAILURE_SECONDS
-        full = self.backlog.fill >= NEARLY or self.pending >= self._max_rows - int(self._max_rows * (1 - NEARLY))
-        return not self._closed and not failing and not full
+        return not self._closed and not failing and not self._full
+
+    @property
+    def refusal(self) -> str:
+        """What a caller is told while the outbox does not accept rows."""
+        if self._closed:
+            return "The service is shutting down; send the request again."
+        return FULL if self._full or not self.problem else self.problem
+
+    @property
+    def _full(self) -> bool:
+        nearly = self._max_rows - int(self._max_rows * (1 - NEARLY))
+        return self.backlog.fill >= NEARLY or self.pending >= nearly
 
     def durability(self) -> Mapping[str, str]:
         """The settings that decide what a commit means, as the database reports them."""
@@ -110,9 +123,9 @@ class Outbox:
         """
         with self._lock:
             if self._closed:
-                raise EventWriteError("The service is shutting down; send the request again.")
+                raise EventWriteError(self.refusal)
             if self.pending + len(rows) > self._max_rows:
-                raise EventWriteError("The outbox is full because events are not being shipped; try again later.")
+                raise EventWriteError(FULL)
             self._queued += len(rows)
             loop = asyncio.get_running_loop()
             future: asyncio.Future[None] = loop.create_future()

@@ -1,6 +1,7 @@
 """One authenticated mapping request, on its way to durable rows and an answer. `/v1/map` and its batch share it."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -94,13 +95,16 @@ class Call:
         return Limits(self.serving.catalog.by_name, self.now, self.service.settings)
 
     def check(self) -> None:
-        """Return if the caller may map, and names no tenant but its own.
+        """Return if the caller may map, names no tenant but its own, and its events could be kept.
 
         Raises:
-            Refusal: `insufficient-scope` or `tenant-mismatch`.
+            Refusal: `insufficient-scope`, `tenant-mismatch` or `not-recorded`.
         """
         self.principal.require(SCOPE)
         refuse_other_tenant(self.request.scope["headers"], self.tenant)
+        outbox, settings = self.service.outbox, self.service.settings
+        if not outbox.accepts:
+            raise Refusal(Code.NOT_RECORDED, outbox.refusal, retry_after=math.ceil(settings.ship_seconds))
 
     async def map(self, sent: MapRequest) -> Answered:
         """The events for one output, all from one release.
@@ -148,8 +152,8 @@ class Call:
         return answer
 
     async def refuse(self, refusal: Refusal) -> Response:
-        """Count a refusal durably, then answer with its problem; too many requests are not worth a row each."""
-        if refusal.code is Code.RATE_LIMITED:
+        """Count a refusal durably, then answer with its problem; no row where there are too many or no room."""
+        if refusal.code in (Code.RATE_LIMITED, Code.NOT_RECORDED):
             return unattributed(self.service, refusal)
         row = rejection(self.tenant, refusal.code, self.now)
         try:

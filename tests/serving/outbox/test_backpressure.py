@@ -30,13 +30,16 @@ def test_the_service_answers_503_rather_than_map_without_recording(tmp_path: Pat
     assert len(app.events()) == 2
 
 
-def test_a_service_near_its_bound_is_not_ready_and_records_what_comes_all_the_same(
+def test_a_service_near_its_bound_begins_nothing_that_it_may_not_be_able_to_record(
     tmp_path: Path, rules: Serving
 ) -> None:
-    with running_app(tmp_path, rules, outbox_max_events=20) as app:
+    with running_app(tmp_path, rules, outbox_max_events=20, ship_seconds=30) as app:
         assert {fill(app) for _ in range(19)} == {200}
         assert app.http.get("/readyz").status_code == 503
-        assert [fill(app), fill(app)] == [200, 503]
+        refused = app.map("presidio", "US_SSN")
+        assert (refused.status_code, refused.json()["code"]) == (503, "not-recorded")
+        assert refused.headers["Retry-After"] == "30"
+        assert app.metric("mapper_outbox_pending_events") == 19
 
 
 def test_an_outbox_somebody_else_has_drained_accepts_again(tmp_path: Path, rules: Serving) -> None:

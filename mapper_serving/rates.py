@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 MOST_CALLERS = 100_000
+ROUNDING = 1e-9
 POLICY_HEADER = b"ratelimit-policy"
 LIMIT_HEADER = b"ratelimit"
 
@@ -35,6 +36,28 @@ class Quota(NamedTuple):
         return LIMIT_HEADER, b'"%b";r=%d;t=%d' % (self.policy.encode(), self.remaining, -(-self.reset // 1))
 
 
+class _Policy:
+    """One limit, and where its callers stand."""
+
+    __slots__ = ("full_at", "name", "quota", "seconds")
+
+    def __init__(self, name: str, quota: int, window: int) -> None:
+        self.name = name
+        self.quota = quota
+        self.seconds = window / quota
+        self.full_at: dict[str, float] = {}
+
+    def left(self, room: float) -> int:
+        """Whole requests that fit into so many seconds of the window."""
+        return int(room / self.seconds + 1e-6)
+
+    def sweep(self, now: float, most: int) -> None:
+        """Forget callers whose quota is whole; if most are busy, those who were seen first."""
+        self.full_at = {caller: moment for caller, moment in self.full_at.items() if moment > now}
+        for caller in list(self.full_at)[: max(0, len(self.full_at) - most // 2)]:
+            del self.full_at[caller]
+
+
 class RateLimits:
     """Quotas of requests for some time window, by policy: API key, tenant, address.
 
@@ -57,21 +80,20 @@ class RateLimits:
         Args:
             quotas: requests of one window, by policy; 0 for no limit.
             window: seconds.
-            most_callers: whose state is kept at once.
+            most_callers: whose state is kept at once, for each policy.
             clock: never goes back.
         """
-        self._quotas = {policy: quota for policy, quota in quotas.items() if quota}
+        self._policies = {name: _Policy(name, quota, window) for name, quota in quotas.items() if quota}
         self._window = float(window)
         self._most_callers = most_callers
         self._clock = clock
-        self._full_at: dict[tuple[str, str], float] = {}
-        policies = ",".join(f'"{policy}";q={quota};w={window}' for policy, quota in self._quotas.items())
-        self.policy_header = (POLICY_HEADER, policies.encode())
+        told = ",".join(f'"{policy.name}";q={policy.quota};w={window}' for policy in self._policies.values())
+        self.policy_header = (POLICY_HEADER, told.encode())
 
     @property
     def callers(self) -> int:
         """Callers whose state is kept."""
-        return len(self._full_at)
+        return sum(len(policy.full_at) for policy in self._policies.values())
 
     def take(self, cost: int = 1, **callers: str) -> Quota | None:
         """Spend from all of these callers' quotas, or from none if one has too little.
@@ -84,30 +106,25 @@ class RateLimits:
             What is left of the quota with least left; None where no policy limits any of them.
         """
         now = self._clock()
-        spent: dict[tuple[str, str], float] = {}
+        end = now + self._window
         nearest: Quota | None = None
-        for policy, caller in callers.items():
-            quota = self._quotas.get(policy)
-            if quota is None:
+        spent = []
+        for name, caller in callers.items():
+            policy = self._policies.get(name)
+            if policy is None:
                 continue
-            place = (policy, caller)
-            before = max(self._full_at.get(place, now), now)
-            after = before + min(cost, quota) * self._window / quota
-            wait = after - now - self._window
-            if wait > 1e-9:
-                left = int((now + self._window - before) * quota / self._window + 1e-6)
-                return Quota(policy, left, before - now, wait)
-            spent[place] = after
-            left = int((now + self._window - after) * quota / self._window + 1e-6)
+            before = policy.full_at.get(caller, now)
+            if before < now:
+                before = now
+            after = before + min(cost, policy.quota) * policy.seconds
+            if after - end > ROUNDING:
+                return Quota(name, policy.left(end - before), before - now, after - end)
+            spent.append((policy, caller, after))
+            left = policy.left(end - after)
             if nearest is None or left < nearest.remaining:
-                nearest = Quota(policy, left, after - now)
-        self._full_at.update(spent)
-        if len(self._full_at) > self._most_callers:
-            self._sweep(now)
+                nearest = Quota(name, left, after - now)
+        for policy, caller, after in spent:
+            policy.full_at[caller] = after
+            if len(policy.full_at) > self._most_callers:
+                policy.sweep(now, self._most_callers)
         return nearest
-
-    def _sweep(self, now: float) -> None:
-        """Forget callers whose quota is whole; if all are busy, those who were seen first."""
-        self._full_at = {place: moment for place, moment in self._full_at.items() if moment > now}
-        for place in list(self._full_at)[: max(0, len(self._full_at) - self._most_callers // 2)]:
-            del self._full_at[place]

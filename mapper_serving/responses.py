@@ -52,12 +52,12 @@ def unstamped(scope: MutableMapping[str, Any]) -> None:
     scope[_STAMP] = ()
 
 
-def add_headers(scope: MutableMapping[str, Any], headers: Iterable[tuple[bytes, bytes]]) -> None:
-    """Have headers put on the answer to a request, whatever the answer will be."""
-    scope.setdefault(_EXTRA, []).extend(headers)
+def put_headers(scope: MutableMapping[str, Any], headers: Iterable[tuple[bytes, bytes]]) -> None:
+    """Have headers on the answer to a request, whatever the answer will be; each replaces an earlier one."""
+    scope.setdefault(_EXTRA, {}).update(headers)
 
 
 def headers_of(scope: Mapping[str, Any], current: Serving) -> Iterable[tuple[bytes, bytes]]:
-    """The headers of a request's answer besides the answer's own: versions, and what `add_headers` was given."""
+    """The headers of a request's answer besides the answer's own: versions, and what `put_headers` was given."""
     stamped: RawHeaders | None = scope.get(_STAMP)
-    return (*(current.version_headers if stamped is None else stamped), *scope.get(_EXTRA, ()))
+    return (*(current.version_headers if stamped is None else stamped), *scope.get(_EXTRA, {}).items())

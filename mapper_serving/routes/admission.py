@@ -6,7 +6,7 @@ from mapper_serving import tracing
 from mapper_serving.identity.principal import Principal
 from mapper_serving.problems import Code, Refusal
 from mapper_serving.rates import Quota, RateLimits
-from mapper_serving.responses import add_headers
+from mapper_serving.responses import put_headers
 from mapper_serving.service import Service
 
 
@@ -27,7 +27,7 @@ async def admit(request: Request) -> Principal:
         principal = await service.identity.authenticate(request.scope["headers"])
         tracing.note("mapper.tenant", principal.tenant.id)
         inside = _charge(request, limits, limits.take(key=principal.key_id, tenant=principal.tenant.id))
-        _tell(request, limits, min(filter(None, (outside, inside)), key=_left, default=None))
+        _tell(request, limits, _nearer(outside, inside))
         return principal
 
 
@@ -39,7 +39,8 @@ def charge(request: Request, principal: Principal, cost: int) -> None:
     """
     limits = request.scope["app"].state.service.rates
     if cost:
-        _charge(request, limits, limits.take(cost, key=principal.key_id, tenant=principal.tenant.id))
+        left = _charge(request, limits, limits.take(cost, key=principal.key_id, tenant=principal.tenant.id))
+        _tell(request, limits, left)
 
 
 def _charge(request: Request, limits: RateLimits, quota: Quota | None) -> Quota | None:
@@ -54,11 +55,13 @@ def _charge(request: Request, limits: RateLimits, quota: Quota | None) -> Quota 
 
 def _tell(request: Request, limits: RateLimits, quota: Quota | None) -> None:
     if quota is not None:
-        add_headers(request.scope, (limits.policy_header, quota.header))
+        put_headers(request.scope, (limits.policy_header, quota.header))
 
 
-def _left(quota: Quota) -> int:
-    return quota.remaining
+def _nearer(one: Quota | None, other: Quota | None) -> Quota | None:
+    if one is None or other is None:
+        return one or other
+    return one if one.remaining < other.remaining else other
 
 
 _NAMES = {"ip": "address", "key": "key", "tenant": "tenant"}

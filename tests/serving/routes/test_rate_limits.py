@@ -52,9 +52,12 @@ def test_an_address_that_guesses_keys_is_limited_too(tmp_path: Path, rules: Serv
 def test_a_batch_spends_one_for_each_item_and_is_refused_as_a_whole(tmp_path: Path, rules: Serving) -> None:
     with running_app(tmp_path, rules, rate_limit_key=10) as app:
         batch = {"items": [ITEM] * 8}
-        assert app.http.post("/v1/map:batch", json=batch, headers=app.acme).status_code == 200
+        accepted = app.http.post("/v1/map:batch", json=batch, headers=app.acme)
+        assert accepted.status_code == 200
         refused = app.http.post("/v1/map:batch", json=batch, headers=app.acme)
         assert refused.status_code == 429
+        told = [LIMIT.fullmatch(*answer.headers.get_list("RateLimit")) for answer in (accepted, refused)]
+        assert [limit[2] for limit in told if limit] == ["2", "1"]
         app.ship()
         assert len(app.events()) == 8
         assert app.rejections() == []

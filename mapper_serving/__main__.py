@@ -5,7 +5,6 @@ from contextlib import suppress
 
 import uvicorn
 from pydantic import ValidationError
-from uvicorn.main import STARTUP_FAILURE
 
 from mapper_domain.errors import MapperError
 from mapper_serving import logs
@@ -42,7 +41,7 @@ def main() -> int:
     server = Server(config, lambda: app.state.service.leaving.set(), settings.drain_seconds)
     with suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has answered it
         server.run()
-    return 0 if server.started else STARTUP_FAILURE
+    return 0 if server.started else 1
 
 
 if __name__ == "__main__":

@@ -84,6 +84,8 @@ def template(_logger: object, _method: str, event: Event) -> Event:
     event["logger"] = record.name
     if record.name.partition(".")[0] != FREE:
         event["event"] = record.msg if arguments and isinstance(record.msg, str) else WITHHELD
+    elif str(event["event"]).startswith("Traceback"):  # why the service could not begin: its last line says it
+        event["event"] = str(event["event"]).rstrip().rpartition("\n")[2]
     return event
 
 

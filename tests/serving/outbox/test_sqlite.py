@@ -1,10 +1,13 @@
 """The outbox in a file: what its commits mean, and what happens when the disk is full."""
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from outbox_rows import event, held
+from serving_app import REPOSITORY
 
 from mapper_domain.errors import EventWriteError
 from mapper_serving.outbox.open import open_outbox
@@ -48,3 +51,18 @@ def test_an_outbox_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
     place.layout.outbox.mkdir(parents=True)
     with pytest.raises(EventWriteError, match="cannot be opened"):
         open_outbox(place)
+
+
+def test_a_service_that_cannot_open_its_outbox_says_why_without_a_stack_trace(tmp_path: Path) -> None:
+    environment = {
+        "MAPPER_ROOT": str(REPOSITORY),
+        "MAPPER_ARTIFACTS": str(tmp_path),
+        "MAPPER_KEYS": str(tmp_path / "keys.yaml"),
+        "MAPPER_OUTBOX_URL": "postgresql://somebody:secret@127.0.0.1:9/nowhere",
+    }
+    command = [sys.executable, "-m", "mapper_serving"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "The outbox cannot be opened: connection failed" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "secret" not in done.stderr

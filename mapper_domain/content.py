@@ -42,10 +42,9 @@ _HEX = re.compile(r"[0-9a-fA-F]{12,}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}")
 _LEAST_DECODED = 12
 
+_LEAST_PROSE = 6
 _TOLD = frozenset("my mine we our you your he she his him her was were had did".split())  # noqa: SIM905
-_JOINED = frozenset(
-    "the a an is are am be been has have i it its this that to of for with and at on in".split()  # noqa: SIM905
-)
+_JOINED = frozenset("the a an been has have it its this that to of for with and at on in from".split())  # noqa: SIM905
 """Words of prose: those that tell of somebody or of the past, and those that join any sentence."""
 
 
@@ -68,15 +67,15 @@ def looks_private(text: str) -> bool:
 def reads_like_prose(text: str) -> bool:
     """Whether a text tells something about somebody, or is longer than any label.
 
-    Vendors name labels with whole sentences (`The text attacks people for their religion`), so being one says nothing.
-    What labels do not do is speak of `my`, `you` or `she`, or in the past, in five words or more.
+    Vendors name labels with whole sentences (`The text attacks people for their religion`), and short phrases with
+    `you` or `my` are words for threats and tax numbers. What labels do not do is tell of somebody, or of the past, in
+    six words or more with articles and prepositions.
     """
     parts = words(text)
     if len(parts) > MAX_WORDS:
         return True
-    told = sum(part in _TOLD for part in parts)
-    least = 4 if "my" in parts else 5
-    return len(parts) >= least and told > 0 and told + sum(part in _JOINED for part in parts) > 1
+    told = any(part in _TOLD for part in parts)
+    return told and len(parts) >= _LEAST_PROSE and sum(part in _JOINED for part in parts) > 1
 
 
 def _folded(text: str) -> str:

@@ -36,7 +36,7 @@ SECRETS = (
 """Personal numbers, addresses, keys and encoded text."""
 
 PROSE = (
-    "my password is swordfish",
+    "my password for the portal is swordfish",
     "the patient was treated for asthma",
     "please tell her that he had a visit from his doctor",
     "one two three four five six seven eight nine ten eleven twelve thirteen",

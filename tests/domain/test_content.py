@@ -39,8 +39,8 @@ def test_all_of_it_looks_like_content_and_so_do_several_lines(text: str) -> None
     assert looks_like_content(text)
 
 
-@pytest.mark.parametrize("text", [*LABELS, "", " ", "Jane Doe"])
-def test_labels_do_not_and_a_name_cannot_be_told_from_one(text: str) -> None:
+@pytest.mark.parametrize("text", [*LABELS, "", " ", "Jane Doe", "hunter2", "i will hurt you", "my tax number"])
+def test_labels_do_not_and_neither_a_name_nor_a_short_phrase_can_be_told_from_one(text: str) -> None:
     assert not looks_like_content(text)
 
 

@@ -115,7 +115,7 @@ def test_no_label_of_any_detector_is_refused_whoever_sends_it(catalog: Catalog, 
 
 
 def test_what_a_detectors_yaml_has_is_no_content_however_it_reads(catalog: Catalog, rules: Serving) -> None:
-    label = "your code was shared by her"
+    label = "your code was shared with the customer"
     detector = catalog.by_name["presidio"]
     own = detector.model_copy(update={"maps": (*detector.maps, detector.maps[0].model_copy(update={"label": label}))})
     rest = tuple(other for other in catalog.detectors if other.name != "presidio")

@@ -68,7 +68,7 @@ class Settings(BaseSettings):
         default=0, ge=0, description="Memory that must be free to start a server; 0 estimates it from the weights."
     )
     vllm_start_seconds: float = Field(default=300.0, gt=0, description="Time a server has to come into service.")
-    vllm_hang_seconds: float = Field(default=10.0, gt=0, description="Silent for so long, a server is replaced.")
+    vllm_hang_seconds: float = Field(default=20.0, gt=0, description="Silent for so long, a server is replaced.")
     releases: str = Field(default="", description="Folder or s3://bucket/prefix with releases; empty: the artefacts'.")
     release_poll_seconds: float = Field(default=2.0, gt=0, description="How often the release pointer is read.")
     release_retry_seconds: float = Field(default=30.0, gt=0, description="When a refused release is tried again.")

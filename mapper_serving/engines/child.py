@@ -120,7 +120,7 @@ def command(spec: Spec, launch: Launch, port: int) -> list[str]:
         *("--model", str(spec.model.resolve()), "--served-model-name", spec.name),
         *("--host", HOST, "--port", str(port)),
         *("--dtype", "float32", "--max-model-len", str(CONTEXT), "--block-size", "32", "--enable-prefix-caching"),
-        *("--max-num-seqs", "64", "--max-num-batched-tokens", str(STEP)),
+        *("--scheduling-policy", "priority", "--max-num-seqs", "64", "--max-num-batched-tokens", str(STEP)),
         *("--structured-outputs-config", '{"backend":"guidance","disable_any_whitespace":true}'),
         *("--enforce-eager", "--disable-uvicorn-access-log"),
         *(lora if spec.rank else []),

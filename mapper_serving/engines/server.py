@@ -206,7 +206,7 @@ class Server:
         """Make sure that it computes, or that it answered somebody meanwhile; and that it has its adapters."""
         asked = time.monotonic()
         try:
-            api.pulse(base, timeout=self._hang_seconds)
+            api.pulse(base, timeout=self._hang_seconds, ahead=self._begin is not None)
         except EngineError:
             if self.last_answer <= asked:
                 raise EngineError("vLLM does not answer.") from None

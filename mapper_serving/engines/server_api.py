@@ -35,9 +35,16 @@ class ServerApi:
         listed = self._call("GET", "/v1/models", None, timeout)
         return tuple(model["id"] for model in listed["data"])
 
-    def pulse(self, model: str, *, timeout: float) -> None:
-        """Nothing, if it computes one token in time; a server whose `/health` is green may have hung."""
-        self._call("POST", "/v1/completions", {"model": model, "prompt": [1], "max_tokens": 1}, timeout)
+    def pulse(self, model: str, *, timeout: float, ahead: bool = False) -> None:
+        """Nothing, if it computes one token in time; a server whose `/health` is green may have hung.
+
+        Args:
+            model: to ask.
+            timeout: in seconds.
+            ahead: before all that waits; only where the server schedules by priority.
+        """
+        asked = {"model": model, "prompt": [1], "max_tokens": 1, **({"priority": -1} if ahead else {})}
+        self._call("POST", "/v1/completions", asked, timeout)
 
     def load(self, name: str, folder: Path, *, timeout: float) -> None:
         """Load an adapter. One of this name may be there: names are hashes of content, so it is the same."""

@@ -20,6 +20,7 @@ import structlog
 from mapper_domain.errors import EngineError, ReleaseMismatch
 from mapper_domain.question import Question
 from mapper_domain.release import sha256_text
+from mapper_domain.voices import LogProbs, contenders
 from mapper_serving.engines import memory
 from mapper_serving.engines.base import Engine, Parts
 from mapper_serving.engines.child import Launch, Spec, room_for
@@ -108,7 +109,7 @@ class VllmOpener:
         try:
             server, give_back = self._merge(parts) if self._settings.vllm_merged else self._load(parts)
             try:
-                adapter = self._voice(server, parts)
+                adapter = self._voice(server, parts, retriever.score([PROBE])[0])
             except BaseException:
                 give_back()
                 raise
@@ -163,8 +164,14 @@ class VllmOpener:
             raise
         return server, give_back
 
-    def _voice(self, server: Server, parts: Parts) -> RemoteAdapter:
-        """The adapter, warm: held to the schema it has answered, and with a distribution over the labels."""
+    def _voice(self, server: Server, parts: Parts, heard: LogProbs) -> RemoteAdapter:
+        """The adapter, warm: held to the schema it has answered, and with a distribution over the labels.
+
+        Args:
+            server: that has it.
+            parts: of its release.
+            heard: what the retriever says of the probe.
+        """
         from mapper_model.tokens import Tokens
 
         tokens, name, seconds = Tokens(parts.base), content_name(parts), self._settings.vllm_start_seconds
@@ -174,7 +181,8 @@ class VllmOpener:
 
         async def ask() -> None:
             try:
-                said = await adapter.ask(PROBE.instruction, asyncio.get_running_loop().time() + seconds)
+                deadline = asyncio.get_running_loop().time() + seconds
+                said = await adapter.ask(PROBE.instruction, deadline, contenders(heard))
             finally:
                 await adapter.close()
             check({"adapter": said}, parts.labels)

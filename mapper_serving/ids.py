@@ -2,7 +2,6 @@
 
 import random
 import time
-import uuid
 
 _random = random.Random()  # noqa: S311  (seeded from the system; ids must be unique, they are no secret)
 
@@ -12,4 +11,5 @@ def uuid7() -> str:
     milliseconds, rest = divmod(time.time_ns(), 1_000_000)
     fraction = rest * 4096 // 1_000_000
     value = (milliseconds & 0xFFFFFFFFFFFF) << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | _random.getrandbits(62)
-    return str(uuid.UUID(int=value))
+    digits = f"{value:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

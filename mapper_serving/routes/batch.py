@@ -29,6 +29,8 @@ from mapper_serving.state import Serving
 
 router = APIRouter(tags=["mapping"], route_class=Lean)
 ROUTE = "/v1/map:batch"
+ITEMS_OF_A_REQUEST: Final = 10
+"""Items that cost about as much as one request, and are charged as one."""
 STRIDE: Final = 50
 """Items after which other requests get their turn."""
 _ALL = openapi.answer(BatchAnswer, "Every item became an event.", replayable=True)
@@ -92,7 +94,7 @@ async def map_batch(request: Request) -> Response:
 async def _map_all(call: Call, body: bytes, ticket: Ticket | None) -> Response:
     batch = parse_batch(body, call.service.settings.batch_limit)
     refuse_other_tenant((), call.tenant, batch.tenant_id)
-    charge(call.request, call.principal, len(batch.items) - 1)
+    charge(call.request, call.principal, -(-len(batch.items) // ITEMS_OF_A_REQUEST) - 1)
     outcomes = await _outcomes(call, batch.items)
     codes = [outcome.refusal.code for outcome in outcomes if isinstance(outcome, _Refused)]
     mapped = [(outcome.sent, outcome.answered) for outcome in outcomes if isinstance(outcome, _Mapped)]

@@ -49,9 +49,9 @@ def test_an_address_that_guesses_keys_is_limited_too(tmp_path: Path, rules: Serv
         assert [app.map("presidio", "US_SSN", headers=wrong).status_code for _ in range(4)] == [401, 401, 401, 429]
 
 
-def test_a_batch_spends_one_for_each_item_and_is_refused_as_a_whole(tmp_path: Path, rules: Serving) -> None:
+def test_ten_items_of_a_batch_spend_one_request_and_a_batch_is_refused_as_a_whole(tmp_path: Path, rules: Serving) -> None:
     with running_app(tmp_path, rules, rate_limit_key=10) as app:
-        batch = {"items": [ITEM] * 8}
+        batch = {"items": [ITEM] * 75}
         accepted = app.http.post("/v1/map:batch", json=batch, headers=app.acme)
         assert accepted.status_code == 200
         refused = app.http.post("/v1/map:batch", json=batch, headers=app.acme)
@@ -59,7 +59,7 @@ def test_a_batch_spends_one_for_each_item_and_is_refused_as_a_whole(tmp_path: Pa
         told = [LIMIT.fullmatch(*answer.headers.get_list("RateLimit")) for answer in (accepted, refused)]
         assert [limit[2] for limit in told if limit] == ["2", "1"]
         app.ship()
-        assert len(app.events()) == 8
+        assert len(app.events()) == 75
         assert app.rejections() == []
 
 

@@ -9,6 +9,7 @@ neither had seen no other label would have won, and an adapter that need not spe
 The evaluation weighs the voices with the same function.
 """
 
+import heapq
 import math
 from collections.abc import Collection, Mapping
 from typing import Literal
@@ -26,6 +27,9 @@ Opinion = Mapping[Voice, LogProbs]
 
 CONTENDING = 1 / 1000
 """How likely a label must be, beside the retriever's first, for the adapter to be heard of it."""
+
+MOST_CONTENDERS = 12
+"""Labels the adapter is heard of at most, the retriever's best; more only where the last of them are equally likely."""
 
 _LEAST = 1e-9
 """Probability that is left for all other labels together, at least."""
@@ -53,8 +57,9 @@ class Weights(Value):
 
 
 def contenders(retrieved: LogProbs) -> frozenset[str]:
-    """The labels the retriever does not rule out, of which the adapter is heard: all where it has no idea."""
-    least = max(retrieved.values()) + math.log(CONTENDING)
+    """The labels the retriever does not rule out, of which the adapter is heard: all where it has no idea at all."""
+    best = heapq.nlargest(MOST_CONTENDERS, retrieved.values())
+    least = max(best[0] + math.log(CONTENDING), best[-1])
     return frozenset(label for label, said in retrieved.items() if said >= least)
 
 

@@ -61,7 +61,10 @@ def looks_private(text: str) -> bool:
     rest = _DATE.sub("", _folded(text))
     if _PRIVATE.search(rest) or _HEX.search(rest) or any(_is_iban(found[0]) for found in _IBAN.finditer(rest)):
         return True
-    return any(_is_random(token) for token in _TOKEN.findall(rest)) or any(map(_hides_text, _BASE64.findall(rest)))
+    if any(map(_is_random, _TOKEN.findall(rest))):
+        return True
+    # A slash belongs to the alphabet of base64, or stands before it in a path.
+    return any(_hides_text(part) for token in _BASE64.findall(rest) for part in (token, *token.split("/")))
 
 
 def reads_like_prose(text: str) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from itertools import chain
 
 from mapper_domain.catalog import Catalog
-from mapper_domain.content import looks_private
+from mapper_domain.content import looks_like_content, looks_private, reads_like_prose
 from mapper_domain.detectors import Detector
 from mapper_domain.text import words
 
@@ -75,8 +75,8 @@ def may_store(label: str, detector: Detector | None, known_words: Collection[str
 
 
 def is_name(text: str) -> bool:
-    """Whether a text is fit to be stored as a detector's name: short, no blanks, not private."""
-    return _NAME_SHAPE.fullmatch(text) is not None and not looks_private(text)
+    """Whether a text is fit to be a detector's name: short, no blanks, and without a sign of content."""
+    return _NAME_SHAPE.fullmatch(text) is not None and not looks_like_content(text)
 
 
 def may_store_name(text: str, known_words: Collection[str]) -> bool:
@@ -104,7 +104,8 @@ def is_reference(text: str) -> bool:
         return True
     if not _REFERENCE.fullmatch(text):
         return False
-    return not looks_private(re.sub(_UUID, "", text))
+    rest = re.sub(_UUID, "", text)
+    return not looks_private(rest) and not any(map(reads_like_prose, rest.split("/")))
 
 
 def _is_known(word: str, known_words: Collection[str]) -> bool:

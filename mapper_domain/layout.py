@@ -30,6 +30,10 @@ class Layout:
         """A retriever folder, named by the SHA-256 of its safetensors weights."""
         return self.root / "retrievers" / sha256
 
+    def sentences(self, sha256: str) -> Path:
+        """A tuned sentence classifier, named by the SHA-256 of its recipe; may be deleted, and is then tuned again."""
+        return self.root / "sentences" / sha256
+
     @property
     def embeddings(self) -> Path:
         """Sentence embeddings computed so far, by text; may be deleted at any time."""

@@ -1,22 +1,39 @@
-"""The retriever: a linear classifier over spellings and meanings, milliseconds a question.
+"""The retriever: what a question's spelling and its meaning say about every label, milliseconds a question.
 
-Multinomial logistic regression on the features of `mapper_model.features`. Scoring and storing only; how its weights
-are learnt belongs to the training package.
+Two classifiers: multinomial logistic regression over the n-grams of `mapper_model.features`, and the tuned sentence
+encoder of `mapper_model.sentences`. Their probabilities are multiplied, because each is right about other words (a
+product of experts; Hinton 2002, doi:10.1162/089976602760128018). Scoring and storing only; how they learn belongs to
+the training package.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
+from scipy.special import log_softmax
 
 from mapper_domain.question import Question
-from mapper_model.features import Encoder, Features, Reader
+from mapper_model.features import Reader
 
 WEIGHTS = "retriever.safetensors"
 VOCABULARY = "vocabulary.json"
+_SENTENCES = "sentences."
+
+Tensors = Mapping[str, NDArray[np.float32]]
+
+
+class Sentences(Protocol):
+    """Anything that scores labels by what a question means (`mapper_model.sentences.SentenceClassifier`)."""
+
+    def score(self, questions: Sequence[Question]) -> NDArray[np.float64]:
+        """Natural-log probability of every label for each question, shape (questions, labels)."""
+
+    def tensors(self) -> Tensors:
+        """What has to be stored to make it again."""
 
 
 class Retriever:
@@ -30,43 +47,51 @@ class Retriever:
         self,
         labels: Sequence[str],
         reader: Reader,
+        sentences: Sentences,
         *,
         ngrams: NDArray[np.float32],
-        vectors: NDArray[np.float32],
         intercept: NDArray[np.float32],
     ) -> None:
         """A retriever.
 
         Args:
             labels: canonical labels, each once.
-            reader: makes features of questions.
+            reader: reads the spellings of questions.
+            sentences: reads their meanings; scores the same labels in the same order.
             ngrams: weights, shape (2 x n-grams, labels).
-            vectors: weights, shape (3 x embedding width, labels).
             intercept: shape (labels,).
         """
         self.labels = tuple(labels)
-        self._reader = reader
-        self._ngrams, self._vectors, self._intercept = ngrams, vectors, intercept
+        self._reader, self._sentences = reader, sentences
+        self._ngrams, self._intercept = ngrams, intercept
 
     @classmethod
-    def load(cls, folder: Path, encoder: Encoder | None = None) -> "Retriever":
+    def load(cls, folder: Path, sentences: Callable[[Tensors, int], Sentences] | None = None) -> "Retriever":
         """The retriever `save` wrote into a folder.
 
         Args:
             folder: with weights and vocabulary.
-            encoder: the installed sentence encoder by default.
-        """
-        if encoder is None:
-            from mapper_model.encoder import SentenceEncoder
+            sentences: makes the sentence classifier of its tensors and the number of labels; by default the tuned
+                encoder.
 
-            encoder = SentenceEncoder.installed()
-        stored = json.loads((folder / VOCABULARY).read_text())
-        weights = load_file(folder / WEIGHTS)
-        return cls(stored["labels"], Reader(stored["ngrams"], encoder), **weights)
+        Raises:
+            ReleaseCorrupt: when the tensors are not those of a sentence classifier.
+            EngineError: when the sentence encoder is not installed.
+        """
+        if sentences is None:
+            from mapper_model.sentences import SentenceClassifier
+
+            sentences = SentenceClassifier.of
+        stored, tensors = json.loads((folder / VOCABULARY).read_text()), load_file(folder / WEIGHTS)
+        labels = stored["labels"]
+        meaning = {n.removeprefix(_SENTENCES): values for n, values in tensors.items() if n.startswith(_SENTENCES)}
+        spelling = {name: values for name, values in tensors.items() if not name.startswith(_SENTENCES)}
+        return cls(labels, Reader(stored["ngrams"]), sentences(meaning, len(labels)), **spelling)
 
     def save(self, folder: Path) -> None:
         """Write weights and vocabulary into an existing folder; the same retriever gives the same bytes."""
-        weights = {"ngrams": self._ngrams, "vectors": self._vectors, "intercept": self._intercept}
+        weights = {"ngrams": self._ngrams, "intercept": self._intercept}
+        weights |= {f"{_SENTENCES}{name}": values for name, values in self._sentences.tensors().items()}
         save_file({name: np.ascontiguousarray(values) for name, values in weights.items()}, folder / WEIGHTS)
         vocabulary = {"labels": self.labels, "ngrams": self._reader.ngrams}
         (folder / VOCABULARY).write_text(json.dumps(vocabulary, ensure_ascii=False) + "\n")
@@ -75,11 +100,7 @@ class Retriever:
         """Natural-log probability of every label for each question, normalised over the labels."""
         if not questions:
             return []
-        scores = self._scores(self._reader.read(questions))
-        scores -= scores.max(axis=1, keepdims=True)
-        scores -= np.log(np.exp(scores).sum(axis=1, keepdims=True))
-        return [dict(zip(self.labels, row, strict=True)) for row in scores.tolist()]
-
-    def _scores(self, features: Features) -> NDArray[np.float64]:
-        raw = features.ngrams @ self._ngrams + features.vectors @ self._vectors + self._intercept
-        return np.asarray(raw, dtype=np.float64)
+        spelt = self._reader.read(questions) @ self._ngrams + self._intercept
+        spelling = log_softmax(np.asarray(spelt, dtype=np.float64), axis=1)
+        said = log_softmax(spelling + self._sentences.score(questions), axis=1)
+        return [dict(zip(self.labels, row, strict=True)) for row in said.tolist()]

@@ -26,6 +26,7 @@ from mapper_domain import lexicon as lexicons
 from mapper_domain.catalog import Catalog, load
 from mapper_domain.layout import Layout
 from mapper_domain.lexicon import Lexicon
+from mapper_model.sentences import SentenceClassifier
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -73,7 +74,7 @@ def tiny_retriever(tmp_path_factory: pytest.TempPathFactory, catalog: Catalog, l
     learnt = [lesson for lesson in lessons(catalog, lexicon, 1) if lesson.source == "taxonomy"]
     labels = [label.name for label in catalog.taxonomy.labels]
     folder = tmp_path_factory.mktemp("retriever")
-    fit(learnt, labels, seed=1, threads=1, log=print).save(folder)
+    fit(learnt, labels, SentenceClassifier(len(labels)), seed=1, threads=1).save(folder)
     return folder
 
 

@@ -53,9 +53,9 @@ def dataset(artifacts: Artifacts, sources: Sources, recipe: Recipe) -> dg.Materi
 
 @dg.asset(
     key=RETRIEVER,
-    deps=[taxonomy, detectors, lexicon],
+    deps=[taxonomy, detectors, lexicon, golden_set],
     group_name="training",
-    kinds={"scikitlearn"},
+    kinds={"scikitlearn", "pytorch"},
     owners=["team:ml-platform"],
     pool=TRAINING_POOL,
     automation_condition=on_data_change(retry=True),
@@ -63,7 +63,7 @@ def dataset(artifacts: Artifacts, sources: Sources, recipe: Recipe) -> dg.Materi
 def retriever(
     context: dg.AssetExecutionContext, scripts: Scripts, artifacts: Artifacts, sources: Sources, recipe: Recipe
 ) -> dg.MaterializeResult[None]:
-    """The retriever, fitted on every lesson there is and named by the SHA-256 of its weights."""
+    """The retriever, named by the SHA-256 of its weights: spellings of every lesson, meanings of those not held out."""
     from mapper_assets.training.train_retriever import Fitted
 
     extras: dict[str, JsonValue] = {
@@ -160,6 +160,7 @@ def retriever_metadata(made: "Fitted", layout: Layout) -> dict[str, Described]:
         SHA256: made.retriever_sha256,
         "folder": dg.MetadataValue.path(str(layout.retriever(made.retriever_sha256))),
         "lessons": made.lessons,
+        "lessons_of_sentence_classifier": made.tuned_on[0],
         "seconds": made.seconds,
         "catalog_sha256": made.catalog_sha256,
         "lexicon_sha256": made.lexicon_sha256,

@@ -14,7 +14,7 @@ from mapper_assets.evaluation.figures import draw_folds
 from mapper_assets.evaluation.folds.adapters import AdapterOpinions, kept
 from mapper_assets.evaluation.folds.assess import FoldOpinions, assess, fitted
 from mapper_assets.evaluation.folds.held import Setting
-from mapper_assets.evaluation.folds.learn import Fit, FoldAnswers, answer_fold
+from mapper_assets.evaluation.folds.learn import Fit, FoldAnswers, Retriever, answer_fold
 from mapper_assets.evaluation.folds.scores import OPINIONS, FoldInputs, FoldScores
 from mapper_assets.evaluation.folds.store import lexicon_sha256, packed, write
 from mapper_assets.evaluation.folds.summary import WAY_NAMES, summary
@@ -23,14 +23,15 @@ from mapper_assets.evaluation.page import html, markdown
 from mapper_assets.evaluation.scores import PAGE, SUMMARY
 from mapper_assets.evaluation.trust import firings, reliability
 from mapper_assets.training import splits
-from mapper_assets.training.embeddings import Remembering
+from mapper_assets.training.embeddings import Encoder, Remembering
+from mapper_assets.training.lessons import Lesson
+from mapper_assets.training.profiles import BUDGETS
 from mapper_assets.training.session import Report, session
 from mapper_domain.catalog import Catalog, load
 from mapper_domain.layout import Layout
 from mapper_domain.lexicon import Lexicon
 from mapper_domain.lexicon import load as read_lexicon
 from mapper_domain.value import Value
-from mapper_model.features import Encoder
 
 STRICT: tuple[Setting, ...] = ("strict",)
 BOTH: tuple[Setting, ...] = ("strict", "shipped")
@@ -43,6 +44,7 @@ class CrossValidate(Value):
         root: the catalogue root.
         artifacts: the artefact root.
         settings: `strict`: the lexicon without the held-out strings; `both`: the lexicon as shipped as well.
+        profile: name of the budget of the sentence classifiers.
         seed: of lessons, retrievers and the bootstrap.
         threads: compute threads; 0 for all cores.
     """
@@ -50,6 +52,7 @@ class CrossValidate(Value):
     root: Path = Path()
     artifacts: Path = Path("artifacts")
     settings: Literal["strict", "both"] = "both"
+    profile: Literal["tiny", "default", "full"] = "default"
     seed: int = splits.DEFAULT_SEED
     threads: int = 0
 
@@ -150,6 +153,7 @@ def run(parameters: CrossValidate, report: Report) -> str:
     Raises:
         CatalogError: when the reviewed files cannot be used.
     """
+    from mapper_assets.training.sentences import tuned
     from mapper_assets.training.train_retriever import fit
     from mapper_model.encoder import SentenceEncoder
 
@@ -157,13 +161,17 @@ def run(parameters: CrossValidate, report: Report) -> str:
     lexicon = read_lexicon(parameters.root, catalog.taxonomy, catalog.detectors)
     threads = parameters.threads or os.cpu_count() or 1
     encoder = Remembering(SentenceEncoder.installed(), layout.embeddings)
+    steps = BUDGETS[parameters.profile].sentence_steps
+
+    def learner(lessons: Sequence[Lesson], labels: Sequence[str]) -> Retriever:
+        meaning = tuned(lessons, labels, layout, steps=steps, seed=parameters.seed, threads=threads, log=report.log)
+        return fit(lessons, labels, meaning, seed=parameters.seed, threads=threads)
+
     scores, files = cross_validate(
         catalog,
         lexicon,
         folds_of(catalog),
-        fit=lambda lessons, labels: fit(
-            lessons, labels, seed=parameters.seed, threads=threads, log=report.log, encoder=encoder
-        ),
+        fit=learner,
         encoder=encoder,
         settings=BOTH if parameters.settings == "both" else STRICT,
         adapters=kept(layout, catalog, lexicon),

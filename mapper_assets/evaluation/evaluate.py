@@ -163,6 +163,7 @@ def run(parameters: Evaluate, report: Report) -> str:
     """
     if parameters.profile not in BUDGETS:
         raise EvaluationError(f"{parameters.profile!r} is no profile. Known: {', '.join(BUDGETS)}.")
+    from mapper_assets.training.sentences import tuned
     from mapper_assets.training.train_retriever import fit
     from mapper_model.encoder import SentenceEncoder
     from mapper_model.scorer import LabelScorer
@@ -185,9 +186,10 @@ def run(parameters: Evaluate, report: Report) -> str:
     most = parameters.lessons or profiles.BUDGETS[record.budget.name].lessons
     learnt = fewer(taught, most, parameters.seed)
     report.log(f"Fitting a retriever and the rivals on {len(learnt)} lessons without what is held out.")
-    encoder = Remembering(SentenceEncoder.installed(), layout.embeddings)
-    retriever = fit(learnt, labels, seed=parameters.seed, threads=threads, log=report.log, encoder=encoder)
-    rivals = train(examples(learnt), encoder)
+    steps = profiles.BUDGETS[record.budget.name].sentence_steps
+    meaning = tuned(learnt, labels, layout, steps=steps, seed=parameters.seed, threads=threads, log=report.log)
+    retriever = fit(learnt, labels, meaning, seed=parameters.seed, threads=threads)
+    rivals = train(examples(learnt), Remembering(SentenceEncoder.installed(), layout.embeddings))
     crossed = find(layout, catalog, lexicon)
     inputs = Inputs(
         adapter_sha256=parameters.adapter,

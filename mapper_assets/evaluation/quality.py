@@ -173,7 +173,7 @@ def _adapter(parameters: Quality, layout: Layout, report: Report) -> tuple[str, 
 
 def _retriever(parameters: Quality, report: Report) -> str:
     """SHA-256 of the retriever fitted on everything, made where it is missing."""
-    from mapper_assets.training.train_retriever import TrainRetriever, remembering, train
+    from mapper_assets.training.train_retriever import TrainRetriever, train
 
     wanted = TrainRetriever(
         root=parameters.root,
@@ -182,7 +182,7 @@ def _retriever(parameters: Quality, report: Report) -> str:
         seed=parameters.seed,
         threads=parameters.threads,
     )
-    return train(wanted, report, fit=remembering(Layout(parameters.artifacts))).retriever_sha256
+    return train(wanted, report).retriever_sha256
 
 
 def _golden(layout: Layout, dataset_sha256: str, adapter: str, parameters: Quality) -> Path | None:

@@ -13,13 +13,12 @@ import numpy as np
 from scipy.special import softmax
 
 from mapper_assets.evaluation.scores import RIVALS
-from mapper_assets.training.classifier import learn
-from mapper_assets.training.embeddings import Remembering
+from mapper_assets.training.classifier import Features, learn
+from mapper_assets.training.embeddings import Encoder, Remembering
 from mapper_assets.training.lessons import Lesson
 from mapper_domain.question import Question
 from mapper_domain.taxonomy import UNKNOWN
 from mapper_domain.text import normalise, words
-from mapper_model.features import Encoder, Features
 
 
 class Example(NamedTuple):

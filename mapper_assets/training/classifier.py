@@ -6,13 +6,13 @@ many passes to its optimum; six passes take seconds.
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-
-from mapper_model.features import Features
 
 PASSES, BATCH, RATE, DECAY = 6, 512, 0.02, 0.1
 """Passes over the examples, examples a step, highest learning rate, weight decay (Loshchilov and Hutter 2019)."""
@@ -25,6 +25,18 @@ SCALE = 5.0
 
 NEVER = -30.0
 """Intercept of a label without any example."""
+
+
+class Features(NamedTuple):
+    """Rows of examples; one of the two kinds may be missing, that is of width 0.
+
+    Attributes:
+        ngrams: shape (examples, n-grams).
+        vectors: embeddings, shape (examples, width).
+    """
+
+    ngrams: sp.csr_matrix
+    vectors: NDArray[np.float32]
 
 
 class _Linear(nn.Module):  # type: ignore[misc]  # torch is untyped here
@@ -51,7 +63,7 @@ def learn(
     """Weights `ngrams` and `vectors`, shape (features, labels), and the `intercept` of `mapper_model.retriever`.
 
     Args:
-        features: of the examples; one of the two kinds may be missing, that is of width 0.
+        features: of the examples.
         answers: the label of each example.
         labels: all labels; one no example has is never probable.
         seed: of the order in which examples are seen.

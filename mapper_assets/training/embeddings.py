@@ -1,19 +1,26 @@
-"""Sentence embeddings that are computed once: retrievers, rivals and folds read the same tens of thousands of texts.
+"""Sentence embeddings that are computed once: the rivals of all folds read the same tens of thousands of texts.
 
 Kept on disk between runs, so that an edited YAML costs the embeddings of its new words only.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from mapper_model.features import Encoder
-
 TEXTS, VECTORS = "texts", "vectors"
+
+
+class Encoder(Protocol):
+    """Anything that turns texts into unit vectors (`mapper_model.encoder.SentenceEncoder`)."""
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """One row a text."""
+        ...
 
 
 class Remembering:

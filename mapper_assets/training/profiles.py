@@ -48,6 +48,7 @@ class Budget(Value):
 
     Attributes:
         lessons: of the lexicon's lessons so many are taught to the retriever and its rivals; None for all.
+        sentence_steps: optimiser steps of the retriever's sentence classifier.
         rows: rows of the dataset; steps times batch size is how many of them are seen.
         steps: optimiser steps.
         batch_size: rows per step.
@@ -57,6 +58,7 @@ class Budget(Value):
 
     name: str
     lessons: int | None
+    sentence_steps: int = Field(gt=0)
     rows: int = Field(gt=0)
     steps: int = Field(gt=0)
     batch_size: int = Field(gt=0)
@@ -93,8 +95,12 @@ BASES = {
 BUDGETS = {
     budget.name: budget
     for budget in (
-        Budget(name="tiny", lessons=8_000, rows=600, steps=6, batch_size=4, checkpoint_every=2),
-        Budget(name="default", lessons=40_000, rows=1200, steps=150, batch_size=8, checkpoint_every=40),
-        Budget(name="full", lessons=None, rows=12_000, steps=1500, batch_size=8, checkpoint_every=100),
+        Budget(name="tiny", lessons=8_000, sentence_steps=40, rows=600, steps=6, batch_size=4, checkpoint_every=2),
+        Budget(
+            name="default", lessons=40_000, sentence_steps=900, rows=1200, steps=100, batch_size=8, checkpoint_every=40
+        ),
+        Budget(
+            name="full", lessons=None, sentence_steps=3_000, rows=12_000, steps=1500, batch_size=8, checkpoint_every=100
+        ),
     )
 }

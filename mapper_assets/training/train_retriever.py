@@ -1,8 +1,9 @@
-"""Fits the retriever on every lesson there is, and stores it below the hash of its weights.
+"""Fits the retriever and stores it below the hash of its weights.
 
 Run as `python -m mapper_assets.training.train_retriever --artifacts artifacts`, or by Dagster Pipes with the same
-names as extras. Nothing is held out here: how good a retriever is, is estimated by cross-validation, and what is
-released is then fitted on everything, as is usual.
+names as extras. Its classifier of spellings learns every lesson there is: how good one is, is estimated by
+cross-validation, and what is released is then fitted on everything, as is usual. Its sentence classifier takes minutes
+to tune, so the one that is examined is released: like the adapter it never saw what is held out.
 """
 
 import os
@@ -11,17 +12,17 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from pydantic import ValidationError
 
+from mapper_assets.training import dataset, golden, sentences
 from mapper_assets.training.lessons import Lesson, Source, by_label, by_source, fewer, lessons
 from mapper_assets.training.profiles import BUDGETS
 from mapper_assets.training.session import Report, session
-from mapper_assets.training.splits import DEFAULT_SEED
+from mapper_assets.training.splits import DEFAULT_SEED, plan
 from mapper_assets.training.wrapping import wrapped
 from mapper_domain.catalog import content_hash, load
 from mapper_domain.errors import MapperError
@@ -32,11 +33,10 @@ from mapper_domain.release import sha256_file
 from mapper_domain.value import Value
 
 if TYPE_CHECKING:
-    from mapper_model.features import Encoder
-    from mapper_model.retriever import Retriever
+    from mapper_model.retriever import Retriever, Sentences
 
 RECORD = "retriever.json"
-RECIPE = "1"
+RECIPE = "2"
 """To be raised whenever `fit` makes other weights of the same lessons, so that none is used again."""
 
 WRAPPED: frozenset[Source] = frozenset({"mapping", "taxonomy", "form", "described", "invented", "synthetic"})
@@ -75,6 +75,7 @@ class Fitted(Value):
         retriever_sha256: SHA-256 (hex) of its safetensors weights.
         lessons: how many it learnt from.
         lessons_sha256: content hash of the lessons.
+        tuned_on: how many of them its sentence classifier learnt from, and their content hash.
         by_source: lessons by where they come from.
         by_label: lessons by the label they teach.
         seconds: time of the fit.
@@ -84,6 +85,7 @@ class Fitted(Value):
     recipe: str
     lessons: int
     lessons_sha256: str
+    tuned_on: tuple[int, str]
     by_source: Mapping[Source, int]
     by_label: Mapping[str, int]
     catalog_sha256: str
@@ -102,54 +104,57 @@ class Storable(Protocol):
 
 
 class Fit(Protocol):
-    """What makes a retriever of lessons."""
+    """What makes a retriever of lessons and a sentence classifier."""
 
     def __call__(
-        self, lessons: Sequence[Lesson], labels: Sequence[str], *, seed: int, threads: int, log: Callable[[str], None]
+        self, lessons: Sequence[Lesson], labels: Sequence[str], sentences: "Sentences", *, seed: int, threads: int
     ) -> Storable:
         """A retriever over all the labels."""
 
 
+class Tune(Protocol):
+    """What makes a sentence classifier of lessons (`mapper_assets.training.sentences.tuned`)."""
+
+    def __call__(
+        self,
+        lessons: Sequence[Lesson],
+        labels: Sequence[str],
+        layout: Layout,
+        *,
+        steps: int,
+        seed: int,
+        threads: int,
+        log: Callable[[str], None],
+    ) -> "Sentences":
+        """A classifier of all the labels."""
+
+
 def fit(
-    lessons: Sequence[Lesson],
-    labels: Sequence[str],
-    *,
-    seed: int,
-    threads: int,
-    log: Callable[[str], None],
-    encoder: "Encoder | None" = None,
+    lessons: Sequence[Lesson], labels: Sequence[str], sentences: "Sentences", *, seed: int, threads: int
 ) -> "Retriever":
     """A retriever over all the labels.
 
     Args:
-        lessons: what to learn from; a label without any lesson is only ever improbable.
+        lessons: what the classifier of spellings learns; a label without any lesson is only ever improbable.
+        labels: all labels.
+        sentences: a classifier of the same labels.
         seed: decides which texts are repeated in a wrapper, and in which order examples are seen.
         threads: compute threads of this whole process.
-        encoder: the installed sentence encoder by default.
     """
+    import numpy as np
     import torch
 
-    from mapper_assets.training.classifier import learn
-    from mapper_model.encoder import SentenceEncoder
+    from mapper_assets.training.classifier import Features, learn
     from mapper_model.features import Reader
     from mapper_model.retriever import Retriever
 
     torch.set_num_threads(threads)
     rows = examples(lessons, seed)
     questions, answers = [question for question, _ in rows], [answer for _, answer in rows]
-    reader = Reader.learn(questions, encoder or SentenceEncoder.installed())
-    log(f"Reading {len(rows)} examples of {len(lessons)} lessons: {len(reader.ngrams)} n-grams, and their embeddings.")
-    features = reader.read(questions)
-    log("Fitting the classifier.")
-    return Retriever(labels, reader, **learn(features, answers, labels, seed=seed))
-
-
-def remembering(layout: Layout) -> Fit:
-    """`fit` with the sentence embeddings that earlier runs left below the artefacts."""
-    from mapper_assets.training.embeddings import Remembering
-    from mapper_model.encoder import SentenceEncoder
-
-    return partial(fit, encoder=Remembering(SentenceEncoder.installed(), layout.embeddings))
+    reader = Reader.learn(questions)
+    features = Features(reader.read(questions), np.zeros((len(rows), 0), dtype=np.float32))
+    learnt = learn(features, answers, labels, seed=seed)
+    return Retriever(labels, reader, sentences, ngrams=learnt["ngrams"], intercept=learnt["intercept"])
 
 
 def examples(lessons: Sequence[Lesson], seed: int) -> list[tuple[Question, str]]:
@@ -170,28 +175,31 @@ def examples(lessons: Sequence[Lesson], seed: int) -> list[tuple[Question, str]]
     ]
 
 
-def train(parameters: TrainRetriever, report: Report, *, fit: Fit) -> Fitted:
+def train(parameters: TrainRetriever, report: Report, *, fit: Fit = fit, tune: Tune = sentences.tuned) -> Fitted:
     """Fit, store below the hash of the weights and return the record. The same recipe is not fitted twice.
 
     Raises:
-        CatalogError: when catalogue or lexicon are not valid.
+        CatalogError, GoldenError: when the reviewed files cannot be used.
         RetrieverError: when the retriever cannot be stored.
     """
     layout, catalog = Layout(parameters.artifacts), load(parameters.root)
     lexicon = load_lexicon(parameters.root, catalog.taxonomy, catalog.detectors)
-    everything = lessons(catalog, lexicon, parameters.seed)
-    learnt = fewer(everything, BUDGETS[parameters.profile].lessons, parameters.seed)
-    threads = parameters.threads or os.cpu_count() or 1
+    budget, seed = BUDGETS[parameters.profile], parameters.seed
+    learnt = fewer(lessons(catalog, lexicon, seed), budget.lessons, seed)
+    cases = golden.read(parameters.root / golden.FOLDER)
+    examined = fewer(dataset.lessons_of(catalog, lexicon, plan(catalog), cases, seed=seed), budget.lessons, seed)
+    threads = sentences.cores(parameters.threads)
     wanted = Fitted(
         retriever_sha256="",
-        recipe=RECIPE,
+        recipe=f"{RECIPE}.{sentences.RECIPE}.{budget.sentence_steps}",
         lessons=len(learnt),
         lessons_sha256=content_hash(learnt),
+        tuned_on=(len(examined), content_hash(examined)),
         by_source=by_source(learnt),
         by_label=by_label(learnt),
         catalog_sha256=catalog.sha256,
         lexicon_sha256=content_hash(lexicon),
-        seed=parameters.seed,
+        seed=seed,
         threads=threads,
         seconds=0.0,
         libraries={name: metadata.version(name) for name in LIBRARIES},
@@ -200,9 +208,10 @@ def train(parameters: TrainRetriever, report: Report, *, fit: Fit) -> Fitted:
         report.log(f"Retriever {made.retriever_sha256[:16]} was fitted on these {made.lessons} lessons before.")
         return made
     labels = [label.name for label in catalog.taxonomy.labels]
-    report.log(f"Fitting a retriever of {len(labels)} labels on {len(learnt)} lessons with {threads} threads.")
     started = time.monotonic()
-    retriever = fit(learnt, labels, seed=parameters.seed, threads=threads, log=report.log)
+    meaning = tune(examined, labels, layout, steps=budget.sentence_steps, seed=seed, threads=threads, log=report.log)
+    report.log(f"Fitting a retriever of {len(labels)} labels on {len(learnt)} lessons with {threads} threads.")
+    retriever = fit(learnt, labels, meaning, seed=seed, threads=threads)
     made = _store(retriever, wanted.model_copy(update={"seconds": round(time.monotonic() - started, 1)}), layout)
     report.log(f"Retriever {made.retriever_sha256[:16]} after {made.seconds:.0f} s.")
     return made
@@ -268,7 +277,7 @@ def main(argv: list[str] | None = None) -> None:
     """Entry point, under Dagster Pipes or by hand."""
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     with session(TrainRetriever, argv) as (parameters, report):
-        fitted = train(parameters, report, fit=remembering(Layout(parameters.artifacts)))
+        fitted = train(parameters, report)
         report.result(fitted.model_dump(mode="json"))
 
 

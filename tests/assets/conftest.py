@@ -42,13 +42,15 @@ def layout(tmp_path) -> Layout:
 
 @pytest.fixture
 def sources(tmp_path) -> Path:
-    """A copy of the real taxonomy, frameworks and one detector that a test may edit."""
+    """A copy of the real taxonomy, frameworks and one detector, with its golden set, that a test may edit."""
     root = tmp_path / "sources"
     for folder in ("taxonomy", "frameworks"):
         shutil.copytree(REPOSITORY / folder, root / folder, ignore=shutil.ignore_patterns("lexicon"))
     write_lexicon(root)
     (root / "detectors").mkdir()
+    (root / "tests" / "golden").mkdir(parents=True)
     shutil.copy2(REPOSITORY / "detectors" / "deberta-toxicity.yaml", root / "detectors")
+    shutil.copy2(REPOSITORY / "tests" / "golden" / "deberta-toxicity.jsonl", root / "tests" / "golden")
     return root
 
 
@@ -89,6 +91,7 @@ def write_retriever(layout: Layout, weights: bytes, catalog_sha256: str) -> str:
         recipe="1",
         lessons=2,
         lessons_sha256="e" * 64,
+        tuned_on=(2, "e" * 64),
         by_source={"form": 2},
         by_label={"PII.Contact.Email": 2},
         catalog_sha256=catalog_sha256,

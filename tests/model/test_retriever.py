@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from letter_encoder import LetterEncoder
+from letter_sentences import LetterSentences
 
 from mapper_domain.question import Question
 from mapper_model.features import Reader
@@ -16,14 +17,14 @@ LABELS = (PHONE, NEVER, EMAIL)
 
 @pytest.fixture(scope="module")
 def retriever() -> Retriever:
-    """Knows mails by `mail` and phones by `phon`, wherever they stand; its embeddings say a little of everything."""
-    reader = Reader({"mail": 1.0, "phon": 2.0}, LetterEncoder())
+    """Knows mails by `mail` and phones by `phon`, wherever they stand; meanings say a little of everything."""
+    reader = Reader({"mail": 1.0, "phon": 2.0})
     ngrams = np.zeros((4, 3), dtype=np.float32)
     ngrams[[0, 2], LABELS.index(EMAIL)] = 3.0
     ngrams[[1, 3], LABELS.index(PHONE)] = 3.0
-    vectors = np.random.default_rng(1).normal(0, 0.1, (3 * LetterEncoder.size, 3)).astype(np.float32)
+    weights = np.random.default_rng(1).normal(0, 0.1, (LetterEncoder.size, 3)).astype(np.float32)
     intercept = np.array([0.0, -30.0, 0.0], dtype=np.float32)
-    return Retriever(LABELS, reader, ngrams=ngrams, vectors=vectors, intercept=intercept)
+    return Retriever(LABELS, reader, LetterSentences({"weights": weights}, 3), ngrams=ngrams, intercept=intercept)
 
 
 def ask(label: str, description: str = "", detector: str = "") -> Question:
@@ -78,7 +79,7 @@ def test_no_questions_have_no_answers(retriever: Retriever) -> None:
 
 def test_a_retriever_that_was_stored_gives_the_same_answers(retriever: Retriever, tmp_path: Path) -> None:
     retriever.save(tmp_path)
-    loaded = Retriever.load(tmp_path, LetterEncoder())
+    loaded = Retriever.load(tmp_path, LetterSentences)
     assert loaded.labels == LABELS
     assert loaded.score(QUESTIONS) == retriever.score(QUESTIONS)
 
@@ -90,7 +91,7 @@ def test_a_retriever_that_was_stored_and_loaded_is_stored_in_the_same_bytes(
     for folder in (first, second):
         folder.mkdir()
     retriever.save(first)
-    Retriever.load(first, LetterEncoder()).save(second)
+    Retriever.load(first, LetterSentences).save(second)
     assert {path.name for path in first.iterdir()} == {WEIGHTS, VOCABULARY}
     for name in (WEIGHTS, VOCABULARY):
         assert (first / name).read_bytes() == (second / name).read_bytes()
@@ -100,6 +101,15 @@ def test_the_vocabulary_can_be_read_by_people(retriever: Retriever, tmp_path: Pa
     retriever.save(tmp_path)
     stored = json.loads((tmp_path / VOCABULARY).read_text())
     assert stored == {"labels": list(LABELS), "ngrams": {"mail": 1.0, "phon": 2.0}}
+
+
+def test_spelling_and_meaning_are_multiplied(retriever: Retriever) -> None:
+    reader, even = Reader({"mail": 1.0}), LetterSentences({}, 3)
+    spelling = Retriever(LABELS, reader, even, ngrams=np.zeros((2, 3), np.float32), intercept=np.zeros(3, np.float32))
+    meaning = LetterSentences({"weights": np.eye(LetterEncoder.size, 3, dtype=np.float32)}, 3)
+    both = Retriever(LABELS, reader, meaning, ngrams=np.zeros((2, 3), np.float32), intercept=np.zeros(3, np.float32))
+    assert list(spelling.score(QUESTIONS[:1])[0].values()) == pytest.approx([math.log(1 / 3)] * 3)
+    assert list(both.score(QUESTIONS[:1])[0].values()) == pytest.approx(list(meaning.score(QUESTIONS[:1])[0]))
 
 
 def test_the_installed_encoder_is_used_where_none_is_given(tiny_retriever: Path) -> None:

@@ -7,12 +7,12 @@ from mapper_assets.evaluation.folds.held import HeldLabel, Setting, Way, held_la
 from mapper_assets.evaluation.nonsense import Nonsense
 from mapper_assets.evaluation.rivals import Guess, examples, train
 from mapper_assets.evaluation.scores import RIVALS
+from mapper_assets.training.embeddings import Encoder
 from mapper_assets.training.lessons import Lesson, fewer, lessons
 from mapper_domain.catalog import Catalog
 from mapper_domain.lexicon import Lexicon
 from mapper_domain.question import Question
 from mapper_domain.voices import LogProbs
-from mapper_model.features import Encoder
 
 ASKED: tuple[Way, ...] = ("label", "described")
 """Ways that need an answer each; a vocabulary at once is made of the answers to its labels."""

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from mapper_assets.training.classifier import NEVER, learn
-from mapper_model.features import Features
+from mapper_assets.training.classifier import NEVER, Features, learn
 
 LABELS = ("a", "b", "c", "never taught")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mapper_assets.training.lessons import Lesson, Source
+from mapper_assets.training.sentences import tune
 from mapper_assets.training.train_retriever import WRAPPED, WRAPPED_SHARE, examples, fit
 from mapper_domain.question import Question
 from mapper_domain.taxonomy import UNKNOWN
@@ -57,7 +58,13 @@ Learner = Callable[[], Retriever]
 @pytest.fixture(scope="module")
 def learn(taught: tuple[Lesson, ...]) -> Learner:
     """Fits all lessons with one seed and one thread."""
-    return lambda: fit(taught, LABELS, seed=1, threads=1, log=[].append)
+    return lambda: fit(
+        taught,
+        LABELS,
+        tune(examples(taught, 1), LABELS, steps=40, seed=1, threads=1, log=[].append),
+        seed=1,
+        threads=1,
+    )
 
 
 @pytest.fixture(scope="module")

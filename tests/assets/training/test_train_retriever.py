@@ -41,9 +41,14 @@ class DigestFit:
         self.asked: list[tuple[str, ...]] = []
         self._files = files or ("weights.safetensors",)
 
-    def __call__(self, lessons, labels, *, seed, threads, log) -> Digest:
+    def __call__(self, lessons, labels, sentences, *, seed, threads) -> Digest:
         self.asked.append(tuple(labels))
-        return Digest(hashlib.sha256(repr((lessons, seed)).encode()).hexdigest(), self._files)
+        return Digest(hashlib.sha256(repr((lessons, sentences, seed)).encode()).hexdigest(), self._files)
+
+
+def lessons_seen(lessons, labels, layout, *, steps, seed, threads, log):
+    """Stands for a sentence classifier: what it would have been tuned on."""
+    return tuple(lesson.text for lesson in lessons), steps
 
 
 @pytest.fixture
@@ -57,7 +62,7 @@ def wanted(sources, layout):
 
 
 def test_the_retriever_is_stored_below_the_hash_of_its_weights_with_its_record(wanted, layout, fit):
-    made = train(wanted, Lines(), fit=fit)
+    made = train(wanted, Lines(), fit=fit, tune=lessons_seen)
     folder = layout.retriever(made.retriever_sha256)
     assert sha256_file(folder / "weights.safetensors") == made.retriever_sha256
     assert read_record(folder) == made
@@ -65,7 +70,7 @@ def test_the_retriever_is_stored_below_the_hash_of_its_weights_with_its_record(w
 
 
 def test_the_record_says_what_it_was_fitted_on(wanted, sources, fit):
-    made = train(wanted, Lines(), fit=fit)
+    made = train(wanted, Lines(), fit=fit, tune=lessons_seen)
     catalog = load(sources)
     assert made.catalog_sha256 == catalog.sha256
     assert fit.asked == [tuple(label.name for label in catalog.taxonomy.labels)]
@@ -76,29 +81,29 @@ def test_the_record_says_what_it_was_fitted_on(wanted, sources, fit):
 
 
 def test_the_same_lessons_are_not_fitted_twice(wanted, fit):
-    first = train(wanted, Lines(), fit=fit)
-    assert train(wanted, Lines(), fit=fit) == first
+    first = train(wanted, Lines(), fit=fit, tune=lessons_seen)
+    assert train(wanted, Lines(), fit=fit, tune=lessons_seen) == first
     assert len(fit.asked) == 1
 
 
 def test_a_comment_in_the_lexicon_fits_nothing_again(wanted, sources, fit):
-    first = train(wanted, Lines(), fit=fit)
+    first = train(wanted, Lines(), fit=fit, tune=lessons_seen)
     with (sources / "taxonomy" / "lexicon" / "contact.yaml").open("a") as file:
         file.write("# reviewed\n")
-    assert train(wanted, Lines(), fit=fit) == first
+    assert train(wanted, Lines(), fit=fit, tune=lessons_seen) == first
     assert len(fit.asked) == 1
 
 
 def test_a_new_form_makes_another_retriever_and_taking_it_back_finds_the_first(wanted, sources, fit):
-    first = train(wanted, Lines(), fit=fit)
+    first = train(wanted, Lines(), fit=fit, tune=lessons_seen)
     file = sources / "taxonomy" / "lexicon" / "contact.yaml"
     text = file.read_text()
     file.write_text(text + "      - letterbox online\n")
-    second = train(wanted, Lines(), fit=fit)
+    second = train(wanted, Lines(), fit=fit, tune=lessons_seen)
     assert second.retriever_sha256 != first.retriever_sha256
     assert second.lessons == first.lessons + 1
     file.write_text(text)
-    assert train(wanted, Lines(), fit=fit) == first
+    assert train(wanted, Lines(), fit=fit, tune=lessons_seen) == first
     assert len(fit.asked) == 2
 
 
@@ -111,9 +116,9 @@ def test_a_new_form_makes_another_retriever_and_taking_it_back_finds_the_first(w
     ids=["altered weights", "damaged record"],
 )
 def test_a_damaged_retriever_is_fitted_again(wanted, layout, fit, damage):
-    first = train(wanted, Lines(), fit=fit)
+    first = train(wanted, Lines(), fit=fit, tune=lessons_seen)
     damage(layout.retriever(first.retriever_sha256))
-    assert train(wanted, Lines(), fit=fit).retriever_sha256 == first.retriever_sha256
+    assert train(wanted, Lines(), fit=fit, tune=lessons_seen).retriever_sha256 == first.retriever_sha256
     assert read_record(layout.retriever(first.retriever_sha256)).retriever_sha256 == first.retriever_sha256
     assert len(fit.asked) == 2
 
@@ -122,13 +127,13 @@ def test_a_broken_lexicon_fits_nothing(wanted, sources, fit):
     file = sources / "taxonomy" / "lexicon" / "contact.yaml"
     file.write_text(file.read_text().replace("PII.Contact.Email", "PII.Contact.Emial"))
     with pytest.raises(CatalogError, match="Emial"):
-        train(wanted, Lines(), fit=fit)
+        train(wanted, Lines(), fit=fit, tune=lessons_seen)
     assert fit.asked == []
 
 
 def test_weights_in_several_files_are_refused_and_nothing_is_left(wanted, layout):
     with pytest.raises(RetrieverError, match="2 safetensors"):
-        train(wanted, Lines(), fit=DigestFit("a.safetensors", "b.safetensors"))
+        train(wanted, Lines(), fit=DigestFit("a.safetensors", "b.safetensors"), tune=lessons_seen)
     assert list(Layout(layout.root).retriever("x").parent.iterdir()) == []
 
 

@@ -12,12 +12,14 @@ from operator import attrgetter
 from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
+import pyarrow as pa
 from cachetools import LRUCache, cachedmethod
 
+from mapper_domain.errors import EventWriteError, MapperError
 from mapper_domain.events import segment_folder
 from mapper_serving.cursors import Place
 from mapper_serving.objects import Objects
-from mapper_serving.outbox.store import StoredEvent
+from mapper_serving.outbox.store import StoredEvent, StoreFailed
 from mapper_serving.shipping import segments
 
 SEGMENTS_KEPT: Final = 8
@@ -57,6 +59,10 @@ class Past(NamedTuple):
         return {**about, "recorded_at": self.recorded_at, **self.record, "event": orjson.Fragment(self.event)}
 
 
+class HistoryUnreadable(MapperError):
+    """Outbox or segments cannot be read, or a segment is damaged."""
+
+
 class Recent(Protocol):
     """What has not been shipped yet; callable from any thread."""
 
@@ -94,8 +100,14 @@ class History:
         """At most so many events after a place, of one day or of all.
 
         Raises:
-            OSError, EventWriteError, StoreFailed: when outbox or segments cannot be read.
+            HistoryUnreadable: when it cannot be told what they are.
         """
+        try:
+            return self._read(tenant_id, day, after, most)
+        except (OSError, EventWriteError, StoreFailed, pa.ArrowException) as error:
+            raise HistoryUnreadable(f"Outbox or segments cannot be read ({type(error).__name__}).") from error
+
+    def _read(self, tenant_id: str, day: str | None, after: Place, most: int) -> list[Past]:
         found: list[Past] = []
         for each, count in self._recent.days(tenant_id).items():
             if each < after.day or day not in (None, each):

@@ -8,17 +8,16 @@ from http import HTTPStatus
 from typing import Final, NamedTuple
 
 import orjson
+import structlog
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from mapper_domain.errors import EventWriteError
 from mapper_serving import cursors, openapi
 from mapper_serving.cursors import Place
-from mapper_serving.history import Past
+from mapper_serving.history import HistoryUnreadable, Past
 from mapper_serving.identity.authentication import refuse_other_tenant
 from mapper_serving.identity.principal import Scope, Tenant
 from mapper_serving.listings import EventPage
-from mapper_serving.outbox.store import StoreFailed
 from mapper_serving.problems import Code, FieldProblem, Refusal
 from mapper_serving.rendering.accept import render_all, rendering
 from mapper_serving.rendering.told import Told
@@ -27,6 +26,7 @@ from mapper_serving.routes.admission import admit
 from mapper_serving.routes.lean import Lean, header, unattributed
 from mapper_serving.service import Service
 
+log = structlog.get_logger(__name__)
 router = APIRouter(tags=["events"], route_class=Lean)
 SCOPE: Scope = "reports:read"
 MOST: Final = 1000
@@ -112,8 +112,9 @@ async def events(request: Request) -> Response:
 async def _read(service: Service, tenant: Tenant, asked: _Asked) -> list[Past]:
     try:
         return await asyncio.to_thread(service.history.read, tenant.id, asked.day, asked.after, asked.limit + 1)
-    except (OSError, EventWriteError, StoreFailed):
-        raise Refusal(Code.EVENTS_UNAVAILABLE, "Outbox or segments cannot be read; try again later.") from None
+    except HistoryUnreadable as error:
+        log.warning("events.unavailable", exc_info=error.__cause__)
+        raise Refusal(Code.EVENTS_UNAVAILABLE, f"{error} Try again later.") from None
 
 
 def _asked(request: Request, tenant: Tenant) -> _Asked:

@@ -129,3 +129,14 @@ def test_without_a_credential_or_with_another_tenant_s_name_nothing_is_listed(sh
     assert get(shared_app, {}).status_code == 401
     refused = get(shared_app, {**shared_app.acme, "X-Tenant-ID": "globex"})
     assert (refused.status_code, refused.json()["code"]) == (403, "tenant-mismatch")
+
+
+def test_a_damaged_segment_is_no_empty_page(app: App) -> None:
+    send(app, "US_SSN")
+    app.ship()
+    (segment,) = app.layout.events.rglob("*.parquet")
+    segment.chmod(0o644)
+    segment.write_bytes(b"not parquet")
+    refused = get(app)
+    assert (refused.status_code, refused.json()["code"]) == (503, "events-unavailable")
+    assert refused.headers["Retry-After"] == "1"

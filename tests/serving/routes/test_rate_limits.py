@@ -49,7 +49,9 @@ def test_an_address_that_guesses_keys_is_limited_too(tmp_path: Path, rules: Serv
         assert [app.map("presidio", "US_SSN", headers=wrong).status_code for _ in range(4)] == [401, 401, 401, 429]
 
 
-def test_ten_items_of_a_batch_spend_one_request_and_a_batch_is_refused_as_a_whole(tmp_path: Path, rules: Serving) -> None:
+def test_ten_items_of_a_batch_spend_one_request_and_a_batch_is_refused_as_a_whole(
+    tmp_path: Path, rules: Serving
+) -> None:
     with running_app(tmp_path, rules, rate_limit_key=10) as app:
         batch = {"items": [ITEM] * 75}
         accepted = app.http.post("/v1/map:batch", json=batch, headers=app.acme)

@@ -29,8 +29,6 @@ CREATE TABLE IF NOT EXISTS days (
     plan_accepted INTEGER, plan_rejected INTEGER,
     PRIMARY KEY (tenant_id, day)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS waiting ON days (tenant_id, day)
-    WHERE accepted > shipped_accepted OR rejected > shipped_rejected;
 CREATE TABLE IF NOT EXISTS events (
     tenant_id TEXT NOT NULL, day TEXT NOT NULL, sequence INTEGER NOT NULL,
     event_id TEXT NOT NULL, recorded_at TEXT NOT NULL, record TEXT NOT NULL, event TEXT NOT NULL,

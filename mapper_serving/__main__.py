@@ -7,7 +7,7 @@ import uvicorn
 from pydantic import ValidationError
 
 from mapper_domain.errors import MapperError
-from mapper_serving import logs
+from mapper_serving import logs, workers
 from mapper_serving.app import create_app
 from mapper_serving.settings import Settings
 from mapper_serving.shutdown import Server
@@ -23,6 +23,9 @@ def main() -> int:
         return 2
     logs.configure(settings.log_level)
     logs.capture_the_rest()
+    shared = workers.listener()
+    if shared is None and settings.workers > 1:
+        return workers.supervise(settings)
     try:
         app = create_app(settings)
     except MapperError as error:
@@ -40,7 +43,7 @@ def main() -> int:
     )
     server = Server(config, lambda: app.state.service.leaving.set(), settings.drain_seconds)
     with suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has answered it
-        server.run()
+        server.run([shared] if shared else None)
     return 0 if server.started else 1
 
 

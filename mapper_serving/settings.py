@@ -41,6 +41,7 @@ class Settings(BaseSettings):
         default="env:VAULT_TOKEN", description="Where token, secret id or signed token lies: env:NAME or file:/path."
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    workers: int = Field(default=1, ge=1, description="Processes that answer; docs/reference.md says what they share.")
     port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     unknown_detectors: Literal["refuse", "model"] = Field(
         default="model", description="What to do with a detector nobody has described: ask the model, or 404."

@@ -1,13 +1,18 @@
 """Metrics: one table of everything this service measures. No tenant and no detector in any label."""
 
+import os
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final, Literal, NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.process_collector import ProcessCollector
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for every counter, which nobody reads
+
+SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""Environment variable of the client library: the folder in which workers keep their metrics."""
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -133,6 +138,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self._followed: dict[str, Callable[[], float]] = {}
+        self._shown: dict[str, set[tuple[str, ...]]] = {}
         self._counters: dict[str, Counter] = {}
         self._series: dict[tuple[str, tuple[str, ...]], Counter] = {}
         self._gauges: dict[str, Gauge] = {}
@@ -156,25 +163,42 @@ class Metrics:
 
     def follow(self, name: str, value: Callable[[], float]) -> None:
         """Let a gauge ask for its value whenever it is read."""
-        self._gauges[name].set_function(value)
+        self._followed[name] = value
 
     def show(self, name: str, *series: tuple[str, ...]) -> None:
         """Set a gauge to 1 for exactly these labels; those shown before are no longer."""
-        gauge = self._gauges[name]
-        gauge.clear()
-        for labels in series:
+        gauge, now = self._gauges[name], set(series)
+        for labels in self._shown.get(name, set()) - now:
+            gauge.labels(*labels).set(0)  # where workers share files, a series stays
+            if not _shared():
+                gauge.remove(*labels)
+        for labels in now:
             gauge.labels(*labels).set(1)
+        self._shown[name] = now
 
     def render(self) -> bytes:
-        """All metrics in the Prometheus text format."""
-        return generate_latest(self._registry)
+        """All metrics in the Prometheus text format, of all workers where there are several."""
+        for name, value in self._followed.items():
+            self._gauges[name].set(value())
+        if not _shared():
+            return generate_latest(self._registry)
+        everybody = CollectorRegistry()
+        MultiProcessCollector(everybody)
+        return generate_latest(everybody)
 
     def _add(self, name: str, metric: Metric) -> None:
         if metric.kind == "counter":
             self._counters[name] = Counter(name, metric.help, metric.labels, registry=self._registry)
         elif metric.kind == "gauge":
-            self._gauges[name] = Gauge(name, metric.help, metric.labels, registry=self._registry)
+            self._gauges[name] = Gauge(
+                name, metric.help, metric.labels, registry=self._registry, multiprocess_mode="livemostrecent"
+            )
         else:
             self._histograms[name] = Histogram(
                 name, metric.help, metric.labels, buckets=metric.buckets, registry=self._registry
             )
+
+
+def _shared() -> bool:
+    """Whether this is one of several workers, which keep their metrics in files."""
+    return SHARED_FOLDER in os.environ

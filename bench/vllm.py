@@ -20,6 +20,7 @@ from mapper_domain.catalog import load as load_catalog
 from mapper_domain.layout import Layout
 from mapper_model.tokens import Tokens
 from mapper_serving.engines.child import Child, Launch, Spec, room_for
+from mapper_serving.engines.dialects import Vllm
 from mapper_serving.engines.remote import RemoteAdapter
 from mapper_serving.engines.server import Server
 
@@ -54,7 +55,7 @@ def measure(root: Path, base: Path, adapter: Path | None, *, python: str, runs: 
             else:
                 server.load("adapter", adapter)
             model = "base" if adapter is None else "adapter"
-            voice = RemoteAdapter(server, model, Tokens(base), labels, most=1)
+            voice = RemoteAdapter(server, model, Tokens(base), labels, Vllm(), most=1)
             ours, raw = asyncio.run(_times(server, voice, model, labels, questions))
         finally:
             server.close()

@@ -5,8 +5,10 @@ durable, so that whoever reads a day on from a sequence misses nothing and sees 
 what is shipped meanwhile was in it then.
 """
 
+import asyncio
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final, NamedTuple, Protocol
@@ -22,6 +24,7 @@ from mapper_serving.objects import Objects
 from mapper_serving.outbox.store import StoredEvent, StoreFailed
 from mapper_serving.shipping import segments
 
+READERS: Final = 2
 SEGMENTS_KEPT: Final = 8
 SPANS_KEPT: Final = 100_000
 _VERSIONS: Mapping[str, str] = {
@@ -95,6 +98,20 @@ class History:
         self._tables: LRUCache[str, Sequence[Mapping[str, Any]]] = LRUCache(SEGMENTS_KEPT)
         self._spans: LRUCache[str, _Span] = LRUCache(SPANS_KEPT)
         self._lock = threading.Lock()
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="history")
+
+    async def page(self, tenant_id: str, day: str | None, after: Place, most: int) -> list[Past]:
+        """As `read`, in a thread. The threads are few and history's own, so that slow storage slows nobody else.
+
+        Raises:
+            HistoryUnreadable: when it cannot be told what they are.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, self.read, tenant_id, day, after, most)
+
+    def close(self) -> None:
+        """Wait for what is being read, and read no more."""
+        self._readers.shutdown(cancel_futures=True)
 
     def read(self, tenant_id: str, day: str | None, after: Place, most: int) -> list[Past]:
         """At most so many events after a place, of one day or of all.

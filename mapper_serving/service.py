@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -92,9 +92,9 @@ async def running(settings: Settings, first: Serving, open_engine: OpenEngine) -
     watching = asyncio.create_task(identity.run())
     try:
         async with following(settings, first, open_engine, metrics, mapper) as serving:
-            history = History(outbox, open_objects(settings.segments or settings.layout.root))
-            calls = (history, _rates(settings), Idempotency(outbox))
-            yield Service(settings, metrics, identity, outbox, *serving, mapper, *calls)
+            with closing(History(outbox, open_objects(settings.segments or settings.layout.root))) as history:
+                calls = (history, _rates(settings), Idempotency(outbox))
+                yield Service(settings, metrics, identity, outbox, *serving, mapper, *calls)
     finally:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)

@@ -1,6 +1,5 @@
 """`GET /v1/events`: what the caller's tenant has had recorded, page by page, from the moment it was acknowledged."""
 
-import asyncio
 import re
 from collections.abc import Mapping
 from datetime import date
@@ -111,7 +110,7 @@ async def events(request: Request) -> Response:
 
 async def _read(service: Service, tenant: Tenant, asked: _Asked) -> list[Past]:
     try:
-        return await asyncio.to_thread(service.history.read, tenant.id, asked.day, asked.after, asked.limit + 1)
+        return await service.history.page(tenant.id, asked.day, asked.after, asked.limit + 1)
     except HistoryUnreadable as error:
         log.warning("events.unavailable", exc_info=error.__cause__)
         raise Refusal(Code.EVENTS_UNAVAILABLE, f"{error} Try again later.") from None

@@ -88,14 +88,14 @@ def vllm_world(
     )
     opener = VllmOpener(chosen, LocalOpener(chosen))
     try:
-        yield VllmWorld(opener, layout, (adapter, halved(adapter, folder / "halved")), retriever, catalog, {})
+        yield VllmWorld(opener, layout, (adapter, weakened(adapter, folder / "halved", 0.5)), retriever, catalog, {})
     finally:
         opener.close()
 
 
-def halved(adapter: Path, target: Path) -> Path:
-    """Another adapter: the same one at half its strength."""
+def weakened(adapter: Path, target: Path, strength: float) -> Path:
+    """Another adapter: the same one with its weights multiplied; with 0 it changes nothing of the base model."""
     shutil.copytree(adapter, target)
     weights = load_file(adapter / "adapter_model.safetensors")
-    save_file({name: value / 2 for name, value in weights.items()}, target / "adapter_model.safetensors")
+    save_file({name: value * strength for name, value in weights.items()}, target / "adapter_model.safetensors")
     return target

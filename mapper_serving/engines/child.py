@@ -99,7 +99,8 @@ class Child:
         status = self._process.poll()
         if status is None:
             return ""
-        return f"signal {status - SIGNALLED}" if status > SIGNALLED else f"status {status}"
+        number = -status if status < 0 else status - SIGNALLED
+        return f"signal {number}" if number > 0 else f"status {status}"
 
     def kill(self) -> None:
         """End it and everything it started, at once."""

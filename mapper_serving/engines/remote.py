@@ -21,6 +21,7 @@ from mapper_domain.errors import EngineError, EngineOverloaded, EngineTimeout
 from mapper_domain.voices import LogProbs
 from mapper_model.trie import Trie, build
 from mapper_serving import tracing
+from mapper_serving.engines.dialects import Dialect
 from mapper_serving.engines.server import Server
 
 JSON: Final = {"Content-Type": "application/json"}
@@ -59,7 +60,9 @@ class _Share:
 class RemoteAdapter:
     """Asks one model of a server about questions."""
 
-    def __init__(self, server: Server, model: str, tokens: TokenIds, labels: Sequence[str], *, most: int) -> None:
+    def __init__(
+        self, server: Server, model: str, tokens: TokenIds, labels: Sequence[str], dialect: Dialect, *, most: int
+    ) -> None:
         """A voice.
 
         Args:
@@ -67,11 +70,13 @@ class RemoteAdapter:
             model: name of the model or adapter there.
             tokens: of the base model.
             labels: canonical labels.
+            dialect: of the server.
             most: questions that may be under way at once.
         """
         self._server = server
         self._model = model
         self._tokens = tokens
+        self._dialect = dialect
         self._labels = tuple(labels)
         self._trie = trie = build([tokens.answer([label]) for label in self._labels])
         self._most = most
@@ -133,15 +138,14 @@ class RemoteAdapter:
             "prompt": [[*ids, *self._leads[decision]] for decision in share.decisions],
             "max_tokens": 1,
             "temperature": 0,
-            "logprobs": len(share.tokens),
-            "logprob_token_ids": share.tokens,
-            "return_tokens_as_token_ids": True,
+            **self._dialect.naming(share.tokens),
         }
         choices = await self._post(orjson.dumps(body))
         try:
+            told = [self._dialect.named(choice) for choice in choices]
             return [
-                [choice["logprobs"]["top_logprobs"][0][f"token_id:{token}"] for token in self._children[decision]]
-                for decision, choice in zip(share.decisions, choices, strict=True)
+                [own[token] for token in self._children[decision]]
+                for decision, own in zip(share.decisions, told, strict=True)
             ]
         except (KeyError, IndexError, TypeError, ValueError):
             raise EngineError("The server does not give the log-probabilities it was asked for.") from None

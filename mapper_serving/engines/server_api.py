@@ -12,6 +12,7 @@ import httpx
 
 from mapper_domain import prompt
 from mapper_domain.errors import EngineError
+from mapper_serving.engines.dialects import Dialect, dialect
 
 ANSWER_TOKENS = 64
 """More than any answer that names one label takes."""
@@ -32,8 +33,11 @@ class ServerApi:
         Raises:
             EngineError: when it does not say, this and all calls below.
         """
-        listed = self._call("GET", "/v1/models", None, timeout)
-        return tuple(model["id"] for model in listed["data"])
+        return tuple(model["id"] for model in self._models(timeout))
+
+    def dialect(self, *, timeout: float) -> Dialect:
+        """How it wants to be asked."""
+        return dialect(str(self._models(timeout)[0].get("owned_by", "")))
 
     def pulse(self, model: str, *, timeout: float, ahead: bool = False) -> None:
         """Nothing, if it computes one token in time; a server whose `/health` is green may have hung.
@@ -61,13 +65,12 @@ class ServerApi:
 
     def answer(self, model: str, question: str, labels: Sequence[str], *, timeout: float) -> tuple[str, ...]:
         """The labels the model names when it is held to the schema of answers."""
-        schema = {"name": "taxonomy", "schema": prompt.schema(labels)}
         asked = {
             "model": model,
             "prompt": prompt.prompt(question),
             "max_tokens": ANSWER_TOKENS,
             "temperature": 0,
-            "response_format": {"type": "json_schema", "json_schema": schema},
+            **self.dialect(timeout=timeout).keeping(prompt.schema(labels)),
         }
         said = self._call("POST", "/v1/completions", asked, timeout)["choices"][0]["text"]
         try:
@@ -83,6 +86,15 @@ class ServerApi:
 
     def __exit__(self, *_error: object) -> None:
         self._http.close()
+
+    def _models(self, timeout: float) -> list[dict[str, Any]]:
+        try:
+            listed: list[dict[str, Any]] = self._call("GET", "/v1/models", None, timeout)["data"]
+        except (KeyError, TypeError):
+            listed = []
+        if not listed:
+            raise EngineError("The server does not say which models it serves.")
+        return listed
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None, timeout: float) -> Any:
         try:

@@ -177,7 +177,8 @@ class VllmOpener:
         tokens, name, seconds = Tokens(parts.base), content_name(parts), self._settings.vllm_start_seconds
         with server.api() as api:
             api.answer(name, PROBE.instruction, parts.labels, timeout=seconds)
-        adapter = RemoteAdapter(server, name, tokens, parts.labels, most=self._settings.engine_queue)
+            dialect = api.dialect(timeout=seconds)
+        adapter = RemoteAdapter(server, name, tokens, parts.labels, dialect, most=self._settings.engine_queue)
 
         async def ask() -> None:
             try:

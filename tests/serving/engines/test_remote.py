@@ -11,6 +11,7 @@ from fake_vllm import BASE, FakeVllm, served, weight
 from mapper_domain.errors import EngineError, EngineOverloaded, EngineTimeout
 from mapper_domain.voices import LogProbs
 from mapper_model.trie import build
+from mapper_serving.engines.dialects import Vllm
 from mapper_serving.engines.remote import MOST_TOKENS, RemoteAdapter, shares
 from mapper_serving.engines.server import Server
 from mapper_serving.tracing import Tracing
@@ -46,7 +47,7 @@ def server(fake: FakeVllm) -> Iterator[Server]:
 
 @pytest.fixture
 def voice(server: Server) -> RemoteAdapter:
-    return RemoteAdapter(server, BASE, Letters(), LABELS, most=2)
+    return RemoteAdapter(server, BASE, Letters(), LABELS, Vllm(), most=2)
 
 
 def ask(voice: RemoteAdapter, *questions: str, seconds: float = 10, among: Sequence[str] | None = None) -> list[object]:

@@ -14,6 +14,7 @@ from mapper_domain.question import Question
 from mapper_domain.voices import Weights, fuse
 from mapper_model.scorer import LabelScorer
 from mapper_serving.engines.base import Engine, Heard, Parts
+from mapper_serving.engines.dialects import Vllm
 from mapper_serving.engines.opening import LocalOpener
 from mapper_serving.engines.remote import RemoteAdapter
 from mapper_serving.engines.vllm import VllmOpener, content_name
@@ -85,7 +86,7 @@ def test_every_label_has_the_log_probability_of_the_local_scorer(vllm: VllmWorld
 
     engine, scorer = vllm.opener(first), LabelScorer.load(first.base, first.adapter, first.labels)
     server, name = vllm.opener.fleet.servers[0], content_name(first)
-    voice = RemoteAdapter(server, name, Tokens(first.base), first.labels, most=1)
+    voice = RemoteAdapter(server, name, Tokens(first.base), first.labels, Vllm(), most=1)
 
     async def ask() -> None:
         deadline = asyncio.get_running_loop().time() + 300

@@ -79,5 +79,7 @@ class ClickHouse:
 
 
 def _unreachable(error: ClickHouseError) -> EventWriteError:
-    """ClickHouse's messages may quote rows, so only the kind of error is told."""
-    return EventWriteError(f"ClickHouse failed: {type(error).__name__}.")
+    """ClickHouse's messages may quote rows, so only the kind of error and its code are told."""
+    return EventWriteError(
+        f"ClickHouse failed: {type(error).__name__} {getattr(error, 'code', None) or ''}".rstrip() + "."
+    )

@@ -95,7 +95,7 @@ BASES = {
 BUDGETS = {
     budget.name: budget
     for budget in (
-        Budget(name="tiny", lessons=8_000, sentence_steps=40, rows=600, steps=6, batch_size=4, checkpoint_every=2),
+        Budget(name="tiny", lessons=8_000, sentence_steps=150, rows=600, steps=6, batch_size=4, checkpoint_every=2),
         Budget(
             name="default", lessons=40_000, sentence_steps=900, rows=1200, steps=100, batch_size=8, checkpoint_every=40
         ),

@@ -96,8 +96,12 @@ class Server:
             raise
 
     def unload(self, name: str) -> None:
-        """Have an adapter forgotten when the last who had it loaded wants it so; a server that is away has already."""
-        if self._drop(name) and not self.problem:
+        """Have an adapter forgotten when the last who had it loaded wants it so.
+
+        A server that is away has forgotten already. One that is not ours keeps it: others may ask for it under the same
+        name, and what nobody asks for leaves its memory when newer ones come.
+        """
+        if self._drop(name) and self._begin is not None and not self.problem:
             try:
                 with self.api() as api:
                     api.unload(name, timeout=self._hang_seconds)

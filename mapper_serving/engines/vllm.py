@@ -82,12 +82,17 @@ class VllmOpener:
             smaller: opens the engine that answers where memory is short, and is told why.
 
         Raises:
-            EngineError: when there is neither a server nor a vLLM to start.
+            EngineError: when there is neither a server nor a vLLM to start, or several workers would start one.
         """
         if not settings.vllm_url and shutil.which(settings.vllm_python) is None:
             raise EngineError(
                 f"There is no vLLM at {settings.vllm_python}: run `make setup-vllm`, or set MAPPER_VLLM_PYTHON to the "
                 "interpreter of an environment that has it, or MAPPER_VLLM_URL to a server."
+            )
+        if not settings.vllm_url and settings.workers > 1:
+            raise EngineError(
+                f"{settings.workers} workers would start a vLLM each: start one yourself and name it by "
+                "MAPPER_VLLM_URL, or set MAPPER_WORKERS=1; docs/vllm.md says how."
             )
         self._settings = settings
         self._smaller = smaller

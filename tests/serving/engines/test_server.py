@@ -103,15 +103,22 @@ def test_it_gets_nothing_of_this_services_settings(ours: Server) -> None:
     assert b"HF_HUB_OFFLINE=1" in environment
 
 
-def test_an_adapter_that_is_there_already_is_the_same_one(theirs: tuple[Server, FakeVllm], tmp_path: Path) -> None:
+def test_an_adapter_two_have_loaded_stays_until_both_are_done_with_it(ours: Server, tmp_path: Path) -> None:
+    ours.load("a", tmp_path)
+    ours.load("a", tmp_path)
+    ours.unload("a")
+    assert served_by(ours) == ("base", "a")
+    ours.unload("a")
+    assert served_by(ours) == ("base",)
+
+
+def test_a_server_that_is_not_ours_keeps_what_others_may_ask_for(
+    theirs: tuple[Server, FakeVllm], tmp_path: Path
+) -> None:
     server, fake = theirs
     server.load("a", tmp_path)
-    server.load("a", tmp_path)
-    assert fake.models == ["base", "a"]
     server.unload("a")
     assert fake.models == ["base", "a"]
-    server.unload("a")
-    assert fake.models == ["base"]
 
 
 def test_an_adapter_that_is_refused_is_refused_in_the_servers_words(

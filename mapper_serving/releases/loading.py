@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,7 +62,13 @@ class Loader(NamedTuple):
             ReleaseMismatch: when it was made for another base model, prompt, or adapter rank, or its model does not
                 say what it said when it was judged.
         """
-        serving = await asyncio.to_thread(self._open, release)
+        opening = asyncio.ensure_future(asyncio.to_thread(self._open, release))
+        try:
+            serving = await asyncio.shield(opening)
+        except asyncio.CancelledError:  # the thread goes on; what it opens is closed again
+            with suppress(Exception):
+                await close(await opening)
+            raise
         try:
             await _warm(serving)
         except BaseException:

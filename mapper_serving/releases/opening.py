@@ -19,6 +19,8 @@ from mapper_serving.state import Serving, rules_only
 from mapper_serving.telemetry import Metrics
 
 STOPPED = "stopped.json"
+MOMENT = 0.5
+"""Seconds a service waits for its first look at the pointer before it answers: enough where nothing is to be loaded."""
 
 
 class InService(NamedTuple):
@@ -85,6 +87,7 @@ async def following(
         asyncio.create_task(releases.run(settings.release_poll_seconds)),
         asyncio.create_task(shadowing.run()),
     ]
+    await releases.settle(MOMENT)
     try:
         yield InService(releases, trials, shadowing)
     finally:

@@ -8,7 +8,7 @@ import asyncio
 import gc
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Literal, NamedTuple
 
 import structlog
@@ -53,7 +53,6 @@ class Releases:
 
     Attributes:
         routing: what answers now. Requests take it by `lease`, and hold on to what they took.
-        settled: whether the pointer has been followed, or its release refused, at least once.
     """
 
     def __init__(
@@ -68,7 +67,7 @@ class Releases:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.routing = Routing(initial)
-        self.settled = False
+        self._settled = asyncio.Event()
         self._loader = loader
         self._metrics = metrics
         self._stops = stops
@@ -80,6 +79,11 @@ class Releases:
         self._leases = Leases()
         self._retiring: set[asyncio.Task[None]] = set()
         self._announce()
+
+    @property
+    def settled(self) -> bool:
+        """Whether the pointer has been followed, or its release refused, at least once."""
+        return self._settled.is_set()
 
     @property
     def current(self) -> Serving:
@@ -133,6 +137,12 @@ class Releases:
         log.error("canary.stopped", release=asked.release, bound=passed.bound, reason=passed.reason)
         self._flip(self._target({serving.versions.release: serving for serving in self.routing.servings}))
 
+    async def settle(self, seconds: float) -> None:
+        """Wait until it is settled, but no longer than this."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._settled.wait()
+
     async def run(self, every: float) -> None:
         """Follow the pointer until cancelled."""
         while True:
@@ -149,7 +159,7 @@ class Releases:
                 await self._converge(pointer)
         except Exception as error:  # noqa: BLE001  (nothing a store holds may end this watch)
             self._refuse("", error)
-        self.settled = True
+        self._settled.set()
 
     async def close(self) -> None:
         """Close every engine, once nobody holds it or it has waited long enough."""
@@ -257,7 +267,7 @@ class Releases:
         roles = {role: serving.versions.release for role, serving in self.routing.roles.items()}
         self._metrics.show("mapper_release_info", (now.release, now.taxonomy, now.frameworks))
         self._metrics.show("mapper_release_role_info", *roles.items())
-        log.info("release.serving", taxonomy=now.taxonomy, known=len(self.routing.stable.known), **roles)
+        log.info("release.serving", taxonomy=now.taxonomy, known=len(self.routing.stable.cache), **roles)
 
 
 _KINDS: Mapping[type[Exception], str] = {

@@ -110,8 +110,7 @@ def test_every_engine_is_closed_when_the_service_ends(
     app, layout = start(), Layout(tmp_path)
     first, second = made("JAILBREAK.Attempt"), made("HARM.SPEECH.Threat")
     point(layout, first, canary=Canary(release=second, share=0.5))
-    wait_until(lambda: engines.opened == 2)
-    wait_until(serves(app, first))
+    wait_until(lambda: engines.opened == 2)  # the second one is not in service yet, perhaps
     held = engines.alive
     app.http.__exit__()
     assert [engine.closed for engine in held] == [1, 1]

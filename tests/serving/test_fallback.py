@@ -169,6 +169,41 @@ def test_a_full_queue_is_not_joined(start: Callable[..., App], scorer: FakeScore
         assert fallbacks(app) == {"overloaded": 1}
 
 
+def test_a_label_nobody_knows_is_to_be_sent_again_when_too_many_wait(
+    start: Callable[..., App], scorer: FakeScorer, retriever: FakeScorer
+) -> None:
+    scorer.gate = threading.Event()
+    retriever.fails = _fail
+    with start(deadline_seconds=20) as app, ThreadPoolExecutor(3) as callers:
+        answers = [callers.submit(app.map, "presidio", label) for label in ("one_thing", "another_thing", "a_third")]
+        done, waiting = wait(answers, return_when=FIRST_COMPLETED, timeout=10)
+        busy = [answer.result() for answer in done]
+        items = [{"detector": "presidio", "output": label} for label in ("US_SSN", "a_fourth")]
+        batch = app.http.post("/map/batch", json={"items": items}, headers=app.acme)
+        by_rules = app.map("gitleaks", ALIAS)
+        scorer.gate.set()
+        assert {answer.result().status_code for answer in waiting} == {200}
+        assert [(one.status_code, one.json()["code"], one.json()["retryable"]) for one in busy] == [
+            (429, "engine-busy", True)
+        ]
+        assert int(busy[0].headers["Retry-After"]) >= 1
+        assert [item["status"] for item in batch.json()["items"]] == [200, 429]
+        assert by_rules.json()["provenance"]["route"] == "rules"
+        app.ship()
+        assert app.rejections() == ["engine-busy"] * 2
+
+
+def test_many_who_ask_the_same_at_one_time_cost_one_question(start: Callable[..., App], scorer: FakeScorer) -> None:
+    scorer.gate = threading.Event()
+    with start(deadline_seconds=20) as app, ThreadPoolExecutor(6) as callers:
+        answers = [callers.submit(app.map, "presidio", UNSEEN) for _ in range(6)]
+        wait(answers, timeout=0.5)
+        scorer.gate.set()
+        assert {answer.result().json()["taxonomy"][0] for answer in answers} == {"JAILBREAK.Attempt"}
+        assert len(scorer.questions) == 1
+        assert app.metric('mapper_model_calls_total{outcome="answered"}') == 1
+
+
 def test_nothing_but_signs_is_no_question(start: Callable[..., App], scorer: FakeScorer) -> None:
     with start() as app:
         assert app.map("presidio", "***").json()["taxonomy"] == ["OTHER.Unknown"]

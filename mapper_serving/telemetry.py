@@ -183,7 +183,7 @@ class Metrics:
         if not _shared():
             return generate_latest(self._registry)
         everybody = CollectorRegistry()
-        MultiProcessCollector(everybody)
+        MultiProcessCollector(everybody)  # type: ignore[no-untyped-call]
         return generate_latest(everybody)
 
     def _add(self, name: str, metric: Metric) -> None:

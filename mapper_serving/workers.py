@@ -51,7 +51,7 @@ def supervise(settings: Settings) -> int:
             for place, worker in enumerate(workers):
                 if worker.ended is None:
                     continue
-                mark_process_dead(worker.pid, metrics)
+                mark_process_dead(worker.pid, metrics)  # type: ignore[no-untyped-call]
                 if worker.ended > 0 and worker.age < YOUNG_SECONDS:
                     status = worker.ended
                     break

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from pydantic import JsonValue
@@ -31,13 +32,13 @@ class Routing:
     shadow: Serving | None = None
     shadow_share: float = 0.0
 
-    @property
+    @cached_property
     def roles(self) -> dict[Role, Serving]:
         """Every release in service, by its role."""
         roles: dict[Role, Serving | None] = {"stable": self.stable, "canary": self.canary, "shadow": self.shadow}
         return {role: serving for role, serving in roles.items() if serving is not None}
 
-    @property
+    @cached_property
     def servings(self) -> frozenset[Serving]:
         """The same without their roles."""
         return frozenset(self.roles.values())

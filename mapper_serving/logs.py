@@ -2,7 +2,8 @@
 
 An error is logged by its type and place, because its message might hold input. So might what a library says: of its
 messages the template is logged without its arguments, and a message without arguments, which may be one that was put
-together already, is left out. Only uvicorn speaks freely, about addresses and signals.
+together already, is left out. Only those speak freely that know of no input: uvicorn, about addresses and signals, and
+the exporter of traces, about its collector.
 """
 
 import logging
@@ -17,7 +18,7 @@ import structlog
 from mapper_serving import tracing
 
 Event = MutableMapping[str, Any]
-FREE = "uvicorn"
+FREE = ("uvicorn", "opentelemetry.exporter")
 WITHHELD = "(a library's message, which might hold input)"
 
 
@@ -82,7 +83,7 @@ def template(_logger: object, _method: str, event: Event) -> Event:
     record: logging.LogRecord = event["_record"]
     arguments = event.pop("positional_args")
     event["logger"] = record.name
-    if record.name.partition(".")[0] != FREE:
+    if not record.name.startswith(FREE):
         event["event"] = record.msg if arguments and isinstance(record.msg, str) else WITHHELD
     elif str(event["event"]).startswith("Traceback"):  # why the service could not begin: its last line says it
         event["event"] = str(event["event"]).rstrip().rpartition("\n")[2]

@@ -17,7 +17,7 @@ from mapper_domain.rules import AUDITED
 from mapper_domain.taxonomy import UNKNOWN
 from mapper_domain.text import nearest, normalise
 from mapper_domain.verdicts import MAX_LABEL
-from mapper_serving import recording, tracing
+from mapper_serving import recording
 from mapper_serving.asking import Asker, Miss, Reply
 from mapper_serving.bodies import MapRequest
 from mapper_serving.cache import Key, spelling
@@ -79,8 +79,7 @@ class Mapper:
         Raises:
             Refusal: as `draft` and `complete` do.
         """
-        with tracing.stage("map"):
-            return await self.complete(self.draft(request, tenant, serving, now=now), deadline)
+        return await self.complete(self.draft(request, tenant, serving, now=now), deadline)
 
     def draft(self, request: MapRequest, tenant: Tenant, serving: Serving, *, now: datetime) -> Draft:
         """The output read and its labels looked up; takes microseconds, and waits for nobody.

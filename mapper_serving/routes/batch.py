@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from pydantic import JsonValue
 from starlette.responses import Response
 
-from mapper_serving import openapi
+from mapper_serving import openapi, tracing
 from mapper_serving.answers import BatchAnswer
 from mapper_serving.bodies import BatchRequest, Limits, MapRequest, parse_batch, parse_item
 from mapper_serving.idempotency import Ticket
@@ -95,7 +95,8 @@ async def _map_all(call: Call, body: bytes, ticket: Ticket | None) -> Response:
     batch = parse_batch(body, call.service.settings.batch_limit)
     refuse_other_tenant((), call.tenant, batch.tenant_id)
     charge(call.request, call.principal, -(-len(batch.items) // ITEMS_OF_A_REQUEST) - 1)
-    outcomes = await _outcomes(call, batch.items)
+    with tracing.stage("map"):
+        outcomes = await _outcomes(call, batch.items)
     codes = [outcome.refusal.code for outcome in outcomes if isinstance(outcome, _Refused)]
     mapped = [(outcome.sent, outcome.answered) for outcome in outcomes if isinstance(outcome, _Mapped)]
     answer = {

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from mapper_domain.events import CanonicalEvent
-from mapper_serving import openapi
+from mapper_serving import openapi, tracing
 from mapper_serving.answers import EventList
 from mapper_serving.bodies import MapRequest, parse_map
 from mapper_serving.idempotency import Ticket
@@ -56,8 +56,9 @@ async def map_one(request: Request) -> Response:
 
 
 async def _map(call: Call, body: bytes, ticket: Ticket | None) -> Response:
-    sent = parse_map(body, call.limits)
-    answered = await call.map(sent)
+    with tracing.stage("map"):
+        sent = parse_map(body, call.limits)
+        answered = await call.map(sent)
     alone = sent.events == "one"
     headers = {"X-Event-Id": answered.events[0].event_id} if alone else None
     content, media_type = _render(call, answered, alone=alone)

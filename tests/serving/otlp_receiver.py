@@ -34,15 +34,20 @@ class Received:
         return [ExportTraceServiceRequest.FromString(body) for body in self.bodies]
 
     @property
-    def spans(self) -> dict[str, Span]:
-        """Spans by name; the last of each."""
-        return {
-            span.name: span
+    def every_span(self) -> list[Span]:
+        """All spans in the order they came."""
+        return [
+            span
             for request in self.requests
             for resource in request.resource_spans
             for scope in resource.scope_spans
             for span in scope.spans
-        }
+        ]
+
+    @property
+    def spans(self) -> dict[str, Span]:
+        """Spans by name; the last of each."""
+        return {span.name: span for span in self.every_span}
 
     @property
     def resource(self) -> dict[str, str]:

@@ -65,9 +65,10 @@ def test_an_error_is_logged_by_type_and_place(logged: Callable[[], dict[str, obj
         ("opentelemetry.trace.span", "Invalid key/value pair (%s, %s) found.", (SECRET, SECRET), None),
         ("asyncio", f"Task exception was never retrieved\nfuture: <Task {SECRET}>", (), logs.WITHHELD),
         ("uvicorn.error", "Started server process [%d]", (7,), "Started server process [7]"),
+        ("opentelemetry.exporter.otlp", "Failed with %s", (503,), "Failed with 503"),
     ],
 )
-def test_of_a_librarys_message_the_template_is_logged_and_uvicorn_speaks_freely(
+def test_of_a_librarys_message_the_template_is_logged_but_where_it_knows_of_no_input(
     logged: Callable[[], dict[str, object]], logger: str, message: str, arguments: tuple[object, ...], event: str | None
 ) -> None:
     logging.getLogger(logger).error(message, *arguments)

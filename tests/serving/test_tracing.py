@@ -124,12 +124,21 @@ def test_a_refusal_has_its_code_and_an_error_its_type(tmp_path: Path, rules: Ser
         assert app.http.post("/v1/map", json={"detector": "presidio", "output": "x"}, headers=app.acme).is_error
         app.map("presidio", "US_SSN", {"X-API-Key": "wrong"})
     spans = collector.spans
-    assert texts(spans["map"].attributes) == {"error.type": "unreadable-output"}
+    mapped = [texts(span.attributes) for span in collector.every_span if span.name == "map"]
+    assert mapped == [{"error.type": "unreadable-output"}, {"error.type": "AttributeError"}]
     assert texts(spans["authenticate"].attributes) == {"error.type": "unauthenticated"}
     assert texts(spans["POST /v1/map"].attributes)["http.response.status_code"] == "500"
     assert spans["POST /v1/map"].status.code == 2
     assert any(name.startswith("_OTHER ") for name in spans)
     assert not [event for span in spans.values() for event in span.events]
+
+
+def test_a_batch_is_mapped_in_one_stage(tmp_path: Path, rules: Serving, collector: Received) -> None:
+    item = {"detector": "presidio", "output": "US_SSN"}
+    with running_app(tmp_path, rules) as app:
+        app.http.post("/v1/map:batch", json={"items": [item, {"detector": 1}, item]}, headers=app.acme)
+    names = [span.name for span in collector.every_span]
+    assert sorted(names) == ["POST /v1/map:batch", "authenticate", "map", "read", "record"]
 
 
 def test_what_the_caller_does_not_sample_is_not_exported(tmp_path: Path, rules: Serving, collector: Received) -> None:

@@ -82,9 +82,11 @@ class Stops:
     def read(self) -> None:
         """Learn of a canary another process took out. A file that cannot be read says nothing."""
         try:
-            self._last = Stopped.model_validate_json(self._path.read_bytes())
+            found = Stopped.model_validate_json(self._path.read_bytes())
         except (OSError, ValidationError):
             return
+        if self._last is None or found.at >= self._last.at:  # one may have gone here while the file was read
+            self._last = found
 
     def reason(self, canary: Canary) -> str:
         """Why this canary was taken out; empty when it was not."""

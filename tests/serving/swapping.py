@@ -141,12 +141,12 @@ def point(layout: Layout, release: str, *, canary: Canary | None = None, shadow:
     partial.replace(layout.releases / POINTER)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
     """Return once it is so; fail when it is not in time."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def readiness(app: App) -> dict[str, object]:

@@ -105,3 +105,15 @@ def test_what_cannot_be_kept_or_read_is_remembered_by_this_process(tmp_path: Pat
     stops.remember(canary, "It failed.")
     stops.read()
     assert stops.reason(canary) == "It failed."
+
+
+def test_what_went_here_is_not_forgotten_for_an_older_word_of_another_process(tmp_path: Path) -> None:
+    path = tmp_path / "stopped.json"
+    older, newer = Canary(release="aaaa", share=0.1), Canary(release="bbbb", share=0.1)
+    Stops(path).remember(older, "It failed long ago.")
+    content = path.read_bytes()
+    stops = Stops(path)
+    stops.remember(newer, "It failed now.")
+    path.write_bytes(content)
+    stops.read()
+    assert stops.reason(newer) == "It failed now."

@@ -8,11 +8,12 @@ import hashlib
 import json
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from mapper_domain import sources
 from mapper_domain.catalog import load
 from mapper_domain.errors import CatalogError, Problem
-from mapper_domain.lexicon import load as load_lexicon
+from mapper_domain.lexicon import examine
 from mapper_domain.release import sha256_file, sha256_text
 
 
@@ -63,8 +64,17 @@ def content_sha256(root: Path, group: Group) -> str:
     return sha256_text(json.dumps(documents, sort_keys=True, ensure_ascii=False, separators=(",", ":")))
 
 
-def problems(root: Path, group: Group) -> tuple[Problem, ...]:
-    """Every problem in the files of a group, judged against the rest of the catalogue.
+class Findings(NamedTuple):
+    """What is to be said about a group of files: problems, and notes that keep nobody from using it."""
+
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[Problem, ...] = ()
+
+
+def judge(root: Path, group: Group) -> Findings:
+    """Every problem in the files of a group, judged against the rest of the catalogue, and every note on them.
+
+    A form of the lexicon that a reviewed detector overrules is a note: the mapping counts, so it must not be held up.
 
     Raises:
         CatalogError: for the lexicon, when there is no sound catalogue to judge it against.
@@ -72,12 +82,11 @@ def problems(root: Path, group: Group) -> tuple[Problem, ...]:
     if group is Group.LEXICON:
         catalog = load(root)
         try:
-            load_lexicon(root, catalog.taxonomy, catalog.detectors)
+            return Findings(notes=examine(root, catalog.taxonomy, catalog.detectors).overruled)
         except CatalogError as error:
-            return error.problems
-        return ()
+            return Findings(error.problems)
     try:
         load(root)
     except CatalogError as error:
-        return tuple(found for found in error.problems if Path(found.file).parts[:1] == (group.folder,))
-    return ()
+        return Findings(tuple(found for found in error.problems if Path(found.file).parts[:1] == (group.folder,)))
+    return Findings()

@@ -1,13 +1,14 @@
 """Surface forms where they are written, and whether they contradict each other, the taxonomy or reviewed detectors.
 
-The checks behind `lexicon`, on uses of forms only; what a concept or a lexicon is stands there.
+The checks behind `lexicon`, on uses of forms only; what a concept or a lexicon is stands there. A contradiction of a
+reviewed detector is no mistake of the detector's reviewer: the mapping is an audited fact, and the form gives way.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from mapper_domain.detectors import Detector
+from mapper_domain.detectors import LabelMapping
 from mapper_domain.errors import Problem
 from mapper_domain.sources import Location, Source
 from mapper_domain.taxonomy import Taxonomy
@@ -69,21 +70,42 @@ def meanings(uses: Sequence[Use], contrasts: Sequence[Use]) -> Iterator[Problem]
             yield contrast.problem(message, "Correct one of the two.")
 
 
-def judgements(uses: Sequence[Use], taxonomy: Taxonomy, detectors: Sequence[Detector]) -> Iterator[Problem]:
-    """An undescribed form agrees with the taxonomy's aliases and with what reviewed detectors made of that string."""
-    aliases = {normalise(alias): label.name for label in taxonomy.labels for alias in (*label.aliases, label.name)}
-    reviewed: dict[str, dict[str, str]] = defaultdict(dict)
-    for detector in detectors:
-        for mapping in detector.maps:
-            if not mapping.opaque and not mapping.ambiguous:
-                reviewed[normalise(mapping.label)].update(dict.fromkeys(mapping.taxonomy, detector.name))
+def aliases(uses: Sequence[Use], taxonomy: Taxonomy) -> Iterator[Problem]:
+    """An undescribed form agrees with the taxonomy's names and aliases."""
+    known = {normalise(alias): label.name for label in taxonomy.labels for alias in (*label.aliases, label.name)}
     for use in uses:
         key = normalise(use.form)
-        if use.description or not key:
-            continue
-        if aliases.get(key, use.label) != use.label:
-            yield use.problem(f"means {use.label} here but is an alias of {aliases[key]}.", "Follow the taxonomy.")
-        elif reviewed[key] and use.label not in reviewed[key]:
-            label, name = next(iter(reviewed[key].items()))
-            message = f"means {use.label} here but {label} in detectors/{name}.yaml."
-            yield use.problem(message, "Follow the reviewed detector, or describe the other meaning.")
+        meant = known.get(key, use.label)
+        if key and not use.description and meant != use.label:
+            yield use.problem(f"means {use.label} here but is an alias of {meant}.", "Follow the taxonomy.")
+
+
+Reviewed = Mapping[str, Mapping[str, str]]
+"""By normal form of a label string, every canonical label it was reviewed to mean, with a detector that says so."""
+
+
+def reviewed(mappings: Iterable[tuple[str, LabelMapping]]) -> Reviewed:
+    """What reviewed mappings, each with its detector's name, make of label strings that speak for themselves.
+
+    Opaque labels mean something in their detector only, and of ambiguous ones experts say different things.
+    """
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for detector, mapping in mappings:
+        if (key := normalise(mapping.label)) and not mapping.opaque and not mapping.ambiguous:
+            found[key].update(dict.fromkeys(mapping.taxonomy, detector))
+    return dict(found)
+
+
+def objection(form: str, label: str, reviewed: Reviewed) -> tuple[str, str] | None:
+    """What a form was reviewed to mean instead of a label, and by which detector; None unless all reviews disagree."""
+    meant = reviewed.get(normalise(form), {})
+    return None if label in meant else next(iter(meant.items()), None)
+
+
+def overruled(uses: Iterable[Use], reviewed: Reviewed) -> Iterator[Problem]:
+    """Undescribed forms that a reviewed mapping gives another meaning, so that they teach nothing."""
+    for use in uses:
+        if not use.description and (other := objection(use.form, use.label, reviewed)):
+            label, detector = other
+            message = f"means {use.label} here but {label} in detectors/{detector}.yaml, so it teaches nothing."
+            yield use.problem(message, "Follow the reviewed detector, describe the other meaning, or remove it.")

@@ -6,7 +6,8 @@ is a lesson for the model, never a rule.
 
     python -m mapper_domain.lexicon [ROOT]
 
-checks it and prints its counts, or every problem and exits 1.
+checks it and prints its counts and a note on every form that a reviewed detector overrules, or every problem and
+exits 1.
 """
 
 import sys
@@ -14,12 +15,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import Field
 
 from mapper_domain.detectors import Detector
 from mapper_domain.errors import CatalogError, Problem
-from mapper_domain.forms import Use, judgements, meanings, spelling
+from mapper_domain.forms import Use, aliases, meanings, overruled, reviewed, spelling
 from mapper_domain.parsing import Text, Texts, did_you_mean, parse
 from mapper_domain.parsing_detectors import TYPED, parse_detector
 from mapper_domain.parsing_taxonomy import parse_taxonomy
@@ -92,30 +94,54 @@ class Lexicon(Value):
         return total
 
 
+class Examined(NamedTuple):
+    """A sound lexicon, and its forms and contrasts that a reviewed detector maps to another label.
+
+    Those stay in the lexicon: which of them teach nothing depends on which detectors a learner knows.
+    """
+
+    lexicon: Lexicon
+    overruled: tuple[Problem, ...]
+
+
 class _Topic(Value):
     about: Text
     concepts: tuple[Concept, ...] = Field(min_length=1)
 
 
 def load(root: Path, taxonomy: Taxonomy, detectors: Sequence[Detector]) -> Lexicon:
-    """Read and check `root/taxonomy/lexicon`.
+    """Read and check `root/taxonomy/lexicon`. The result does not depend on what labels the detectors map to.
 
     Args:
         root: the catalogue root.
         taxonomy: what labels may be.
-        detectors: the shipped detectors, whose reviewed judgements the lexicon must share.
+        detectors: the shipped detectors, whose names no invented detector may have.
+
+    Raises:
+        CatalogError: with every problem in every file, each with file, line, value and remedy.
+    """
+    return examine(root, taxonomy, detectors).lexicon
+
+
+def examine(root: Path, taxonomy: Taxonomy, detectors: Sequence[Detector]) -> Examined:
+    """Read and check `root/taxonomy/lexicon`, and compare it with the reviewed mappings of the detectors.
+
+    Args:
+        root: the catalogue root.
+        taxonomy: what labels may be.
+        detectors: the shipped detectors; what was reviewed counts more than the lexicon.
 
     Raises:
         CatalogError: with every problem in every file, each with file, line, value and remedy.
     """
     problems: list[Problem] = []
-    lexicon = _read(root, taxonomy, detectors, problems)
+    examined = _read(root, taxonomy, detectors, problems)
     if problems:
         raise CatalogError(_sorted(problems))
-    return lexicon
+    return examined
 
 
-def _read(root: Path, taxonomy: Taxonomy, detectors: Sequence[Detector], problems: list[Problem]) -> Lexicon:
+def _read(root: Path, taxonomy: Taxonomy, detectors: Sequence[Detector], problems: list[Problem]) -> Examined:
     folder = root / "taxonomy" / "lexicon"
     concepts: list[Concept] = []
     uses: list[Use] = []
@@ -140,9 +166,13 @@ def _read(root: Path, taxonomy: Taxonomy, detectors: Sequence[Detector], problem
         problems.extend(spelling(use))
     problems.extend(meanings(crossed, ()))
     problems.extend(meanings(uses, contrasts))
-    problems.extend(judgements(uses, taxonomy, detectors))
+    problems.extend(aliases(uses, taxonomy))
     invented = tuple(_invented(folder / "invented", root, taxonomy, detectors, problems))
-    return Lexicon(concepts=tuple(concepts), detectors=invented)
+    known = reviewed((detector.name, mapping) for detector in detectors for mapping in detector.maps)
+    return Examined(
+        Lexicon(concepts=tuple(concepts), detectors=invented),
+        tuple(_sorted(overruled((*uses, *contrasts), known))),
+    )
 
 
 def _uses(source: Source, index: int, concept: Concept) -> Iterator[Use]:
@@ -191,7 +221,7 @@ def _sorted(problems: Iterable[Problem]) -> list[Problem]:
 
 
 def main(root: Path) -> str:
-    """One line of counts for a valid lexicon.
+    """One line of counts for a valid lexicon, and one for each form that a reviewed detector overrules.
 
     Raises:
         CatalogError: with every problem of the lexicon, the taxonomy and the shipped detectors.
@@ -202,16 +232,17 @@ def main(root: Path) -> str:
         raise CatalogError(_sorted(problems))
     files = [(path, read(path, root, typed=TYPED)) for path in sorted((root / "detectors").glob("*.yaml"))]
     parsed = [parse_detector(source, path.stem, taxonomy.names, problems) for path, source in files]
-    lexicon = _read(root, taxonomy, [detector for detector in parsed if detector is not None], problems)
+    lexicon, notes = _read(root, taxonomy, [detector for detector in parsed if detector is not None], problems)
     if problems:
         raise CatalogError(_sorted(problems))
     native = sum(len(detector.maps) for detector in lexicon.detectors)
     descriptions = sum(len(concept.descriptions) for concept in lexicon.concepts)
-    return (
+    counts = (
         f"{sum(lexicon.counts.values())} forms, {len(lexicon.crossed)} names with an ending and {descriptions} "
         f"descriptions in {len(lexicon.concepts)} concepts for {len(lexicon.counts)} labels. "
         f"{len(lexicon.detectors)} invented detectors with {native} labels."
     )
+    return "\n".join((counts, *(f"Note: {note}" for note in notes)))
 
 
 if __name__ == "__main__":

@@ -1,15 +1,18 @@
-"""Checks of the reviewed files: each catalogue asset lists every problem in its own files, with line and remedy."""
+"""Checks of the reviewed files: each catalogue asset lists every problem in its own files, with line and remedy.
+
+Notes are listed beside them and fail nothing.
+"""
 
 import dagster as dg
 
 from mapper_assets.assets.config import key_of
-from mapper_assets.catalogue import Group, problems
+from mapper_assets.catalogue import Group, judge
 from mapper_assets.checks.results import found, or_fails
 from mapper_assets.resources import Sources
 
 MEANING = {
     Group.TAXONOMY: "Schema, versions, unique names and migrations.",
-    Group.LEXICON: "Schema, and that no form contradicts another, the taxonomy or a reviewed detector.",
+    Group.LEXICON: "Schema, and that no form contradicts another or the taxonomy; notes those that detectors overrule.",
     Group.DETECTORS: "Schema, unique labels, and that every label they map to is in the taxonomy.",
     Group.FRAMEWORKS: "Schema, and that every label and control of the mapping exists.",
 }
@@ -21,7 +24,8 @@ def valid(group: Group) -> dg.AssetChecksDefinition:
     @dg.asset_check(asset=key_of(group), name="valid", blocking=True, description=MEANING[group])
     @or_fails
     def check(sources: Sources) -> dg.AssetCheckResult:
-        return found(problems(sources.path, group), {"files": len(group.files(sources.path))})
+        problems, notes = judge(sources.path, group)
+        return found(problems, {"files": len(group.files(sources.path)), "notes": len(notes)}, notes=notes)
 
     return check
 

@@ -17,18 +17,22 @@ def found(
     problems: Sequence[object],
     numbers: Mapping[str, int | float | str] | None = None,
     *,
+    notes: Sequence[object] = (),
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
 ) -> dg.AssetCheckResult:
-    """Passed if nothing was found; else every finding is listed, up to a page of them."""
-    listed = [f"- {problem}" for problem in problems[:SHOWN]]
-    if len(problems) > SHOWN:
-        listed.append(f"- and {len(problems) - SHOWN} more")
+    """Passed if no problem was found. Problems and notes are listed, up to a page of either; notes fail nothing."""
+    listed = [*_page(problems), *_page([f"Note: {note}" for note in notes])]
     return dg.AssetCheckResult(
         passed=not problems,
         severity=severity,
         description="\n".join(listed) or None,
         metadata={"problems": len(problems), **(numbers or {})},
     )
+
+
+def _page(findings: Sequence[object]) -> list[str]:
+    more = [f"- and {len(findings) - SHOWN} more"] if len(findings) > SHOWN else []
+    return [*(f"- {finding}" for finding in findings[:SHOWN]), *more]
 
 
 def or_fails(check: Callable[P, dg.AssetCheckResult]) -> Callable[P, dg.AssetCheckResult]:

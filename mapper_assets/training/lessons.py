@@ -13,6 +13,7 @@ from mapper_assets.training import synthetic
 from mapper_assets.training.splits import share
 from mapper_domain.catalog import Catalog
 from mapper_domain.detectors import Detector, LabelMapping, Relation
+from mapper_domain.forms import Reviewed, objection, reviewed
 from mapper_domain.lexicon import Lexicon
 from mapper_domain.taxonomy import UNKNOWN, Label
 from mapper_domain.text import normalise
@@ -40,6 +41,7 @@ CROSSED_SHARE = 0.2
 """Part of the names with endings that classifiers learn."""
 
 NONSENSE_LESSONS = 600
+_OVERRULED: frozenset[Source] = frozenset({"form", "contrast"})
 _RANK: Mapping[Source, int] = {
     "form": 0,
     "taxonomy": 1,
@@ -96,9 +98,12 @@ def lessons(
 ) -> tuple[Lesson, ...]:
     """Distinct lessons, sorted; the same arguments give the same lessons.
 
+    A form or contrast of the lexicon that contradicts what is known teaches nothing: a reviewed mapping is an audited
+    fact. What is held out overrules nothing: a form that is missing would tell that somebody gives it another meaning.
+
     Args:
         known: the catalogue without held-out detectors.
-        lexicon: forms, contrasts, descriptions and invented detectors.
+        lexicon: forms, contrasts, descriptions and invented detectors, whatever the shipped detectors say of them.
         seed: of invented rows and nonsense.
         hidden: (detector, label) pairs of `known` that are held out, in any spelling.
         strict: label strings nothing of the lexicon may give away: forms, contrasts and invented labels that equal
@@ -106,18 +111,24 @@ def lessons(
     """
     reserved = frozenset(normalise(text) for text in strict)
     unseen = frozenset((detector, normalise(label)) for detector, label in hidden)
+    shown = [
+        (detector, mapping)
+        for detector in known.detectors
+        for mapping in detector.maps
+        if (detector.name, normalise(mapping.label)) not in unseen
+    ]
+    written = [
+        *_from_taxonomy(known.taxonomy.labels),
+        *(lesson for lesson in _from_concepts(lexicon) if normalise(lesson.text) not in reserved),
+    ]
     found = [
-        *(lesson for detector in known.detectors for lesson in _from_detector(detector, "mapping", unseen)),
-        *_settled(
-            [
-                *_from_taxonomy(known.taxonomy.labels),
-                *(lesson for lesson in _from_concepts(lexicon) if normalise(lesson.text) not in reserved),
-            ]
-        ),
+        *(lesson for detector, mapping in shown for lesson in _from_mapping(detector, mapping, "mapping")),
+        *_upheld(_settled(written), reviewed((detector.name, mapping) for detector, mapping in shown)),
         *(
             lesson
             for detector in lexicon.detectors
-            for lesson in _from_detector(detector, "invented")
+            for mapping in detector.maps
+            for lesson in _from_mapping(detector, mapping, "invented")
             if normalise(lesson.text) not in reserved
         ),
         *_from_synthetic(known, seed),
@@ -155,13 +166,9 @@ def by_label(found: Iterable[Lesson]) -> dict[str, int]:
     return dict(Counter(lesson.target for lesson in found).most_common())
 
 
-def _from_detector(
-    detector: Detector, source: Source, unseen: Collection[tuple[str, str]] = frozenset()
-) -> Iterator[Lesson]:
-    for mapping in detector.maps:
-        if (detector.name, normalise(mapping.label)) not in unseen:
-            descriptions = {mapping.description} if mapping.opaque else {"", mapping.description}
-            yield from (_of(detector, mapping, words, source) for words in descriptions if words or not mapping.opaque)
+def _from_mapping(detector: Detector, mapping: LabelMapping, source: Source) -> Iterator[Lesson]:
+    descriptions = {mapping.description} if mapping.opaque else {"", mapping.description}
+    yield from (_of(detector, mapping, words, source) for words in descriptions if words or not mapping.opaque)
 
 
 def _of(detector: Detector, mapping: LabelMapping, description: str, source: Source) -> Lesson:
@@ -217,6 +224,17 @@ def _settled(found: Iterable[Lesson]) -> Iterator[Lesson]:
     for lesson in kept:
         claims = alone[normalise(lesson.text)]
         if lesson.description or claims[min(claims)] == {lesson.target}:
+            yield lesson
+
+
+def _upheld(found: Iterable[Lesson], known: Reviewed) -> Iterator[Lesson]:
+    """Without forms and contrasts that were reviewed to mean something else.
+
+    They are left out after `_settled`, so that no rarer meaning takes the place of a usual one that was refuted.
+    Described forms stay: whoever describes one knows of the other meaning.
+    """
+    for lesson in found:
+        if lesson.source not in _OVERRULED or objection(lesson.text, lesson.target, known) is None:
             yield lesson
 
 

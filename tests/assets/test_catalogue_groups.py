@@ -2,7 +2,7 @@
 
 import pytest
 
-from mapper_assets.catalogue import Group, content_sha256, files_sha256, problems
+from mapper_assets.catalogue import Group, content_sha256, files_sha256, judge
 from mapper_domain.errors import CatalogError
 
 
@@ -67,9 +67,9 @@ def test_groups_do_not_share_changes(sources, detector):
 
 def test_every_problem_is_told_to_the_group_whose_file_it_is_in(sources, detector):
     detector.write_text(detector.read_text() + "  a: HARM.Nothing\n  b: PII.Nothing\n")
-    assert [problem.value for problem in problems(sources, Group.DETECTORS)] == ["HARM.Nothing", "PII.Nothing"]
-    assert problems(sources, Group.TAXONOMY) == ()
-    assert problems(sources, Group.FRAMEWORKS) == ()
+    assert [problem.value for problem in judge(sources, Group.DETECTORS).problems] == ["HARM.Nothing", "PII.Nothing"]
+    assert judge(sources, Group.TAXONOMY).problems == ()
+    assert judge(sources, Group.FRAMEWORKS).problems == ()
 
 
 def test_the_lexicon_is_a_group_of_its_own_although_it_lies_within_the_taxonomy(sources):
@@ -81,11 +81,20 @@ def test_the_lexicon_is_a_group_of_its_own_although_it_lies_within_the_taxonomy(
 def test_problems_of_the_lexicon_are_told_to_the_lexicon(sources):
     file = sources / "taxonomy" / "lexicon" / "contact.yaml"
     file.write_text(file.read_text().replace("PII.Contact.Email", "PII.Contact.Emial"))
-    assert [problem.value for problem in problems(sources, Group.LEXICON)] == ["PII.Contact.Emial"]
-    assert problems(sources, Group.TAXONOMY) == ()
+    assert [problem.value for problem in judge(sources, Group.LEXICON).problems] == ["PII.Contact.Emial"]
+    assert judge(sources, Group.TAXONOMY).problems == ()
 
 
 def test_a_lexicon_cannot_be_judged_against_a_broken_catalogue(sources, detector):
     detector.write_text(detector.read_text() + "  a: HARM.Nothing\n")
     with pytest.raises(CatalogError, match=r"HARM\.Nothing"):
-        problems(sources, Group.LEXICON)
+        judge(sources, Group.LEXICON)
+
+
+def test_a_form_that_a_reviewed_mapping_overrules_is_a_note_on_the_lexicon_and_a_problem_of_nobody(sources, detector):
+    detector.write_text(detector.read_text() + "  postbox_on_the_net: PII.Contact.Phone\n")
+    found = judge(sources, Group.LEXICON)
+    assert found.problems == judge(sources, Group.DETECTORS).problems == ()
+    assert [(note.file, note.line, note.value) for note in found.notes] == [
+        ("taxonomy/lexicon/contact.yaml", 5, "postbox on the net")
+    ]

@@ -1,10 +1,12 @@
-"""The lexicon agrees with itself, with the taxonomy and with what reviewed detectors say.
+"""The lexicon agrees with itself and with the taxonomy, and gives way to what reviewed detectors say.
 
-Each folder below `lexicons/` but `valid` is one broken lexicon over the minimal catalogue, and in `expected.txt`
-what its author is told.
+Each folder below `lexicons/` but `valid` and `overruled` is one broken lexicon over the minimal catalogue, and in
+`expected.txt` what its author is told. `overruled` is a sound one, of which reviewed mappings contradict a part.
 """
 
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from mapper_domain.errors import CatalogError, Problem
 from mapper_domain.lexicon import Lexicon
 
 LEXICONS = HERE / "lexicons"
-BROKEN = sorted(path.name for path in LEXICONS.iterdir() if path.name != "valid")
+BROKEN = sorted(path.name for path in LEXICONS.iterdir() if path.name not in {"valid", "overruled"})
 
 
 def copy(case: str, folder: Path) -> Path:
@@ -35,6 +37,17 @@ def problems_of(case: str, folder: Path) -> tuple[Problem, ...]:
     with pytest.raises(CatalogError) as raised:
         load(copy(case, folder))
     return raised.value.problems
+
+
+def overruled(root: Path) -> list[str]:
+    known = catalog.load(root)
+    return [str(note) for note in lexicon.examine(root, known.taxonomy, known.detectors).overruled]
+
+
+def review(root: Path, mapping: str) -> None:
+    """Add a mapping to the reviewed detector of the minimal catalogue."""
+    file = root / "detectors" / "first.yaml"
+    file.write_text(file.read_text().replace("maps:\n", f"maps:\n  {mapping}\n"))
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +87,57 @@ def test_the_line_named_holds_the_offending_value(case: str, tmp_path: Path) -> 
         if problem.line is not None and problem.value and "is missing" not in problem.message:
             line = (tmp_path / problem.file).read_text().splitlines()[problem.line - 1]
             assert problem.value in line
+
+
+def test_forms_and_contrasts_that_a_reviewed_mapping_contradicts_are_told_with_line_and_remedy(tmp_path: Path) -> None:
+    assert overruled(copy("overruled", tmp_path)) == (LEXICONS / "overruled" / "expected.txt").read_text().splitlines()
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        pytest.param("MailAddress: PII.Contact.Email", id="agrees"),
+        pytest.param(
+            "mail address: {taxonomy: [PII.Person.Name, PII.Contact.Email], relation: any}",
+            id="agrees beside another label",
+        ),
+        pytest.param("mail address: {taxonomy: PII.Person.Name, ambiguous: true}", id="experts differ"),
+        pytest.param("mail address: {taxonomy: PII.Person.Name, opaque: true}", id="its detector's own code"),
+        pytest.param("mail addresses: PII.Person.Name", id="another word"),
+    ],
+)
+def test_a_mapping_that_does_not_contradict_a_form_overrules_nothing(mapping: str, tmp_path: Path) -> None:
+    root = copy("valid", tmp_path)
+    review(root, mapping)
+    assert overruled(root) == []
+
+
+def test_one_detector_that_agrees_with_a_form_upholds_it_against_another(tmp_path: Path) -> None:
+    root = copy("valid", tmp_path)
+    review(root, "MailAddress: PII.Person.Name")
+    (root / "detectors" / "second.yaml").write_text(
+        "detector: second\nversion: v1\nmaps: {mail-address: PII.Contact.Email}\n"
+    )
+    assert overruled(root) == []
+
+
+def test_reviewing_a_label_never_breaks_the_lexicon_nor_changes_what_is_read(valid: Lexicon, tmp_path: Path) -> None:
+    root = copy("valid", tmp_path)
+    review(root, "MailAddress: PII.Person.Name")
+    assert load(root) == valid
+    assert len(overruled(root)) == 1
+
+
+def test_the_command_notes_what_is_overruled_after_the_counts(tmp_path: Path) -> None:
+    counts, *notes = lexicon.main(copy("overruled", tmp_path)).splitlines()
+    assert counts.startswith("5 forms,")
+    assert notes == [f"Note: {told}" for told in overruled(tmp_path)]
+
+
+def test_the_command_succeeds_although_forms_are_overruled(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mapper_domain.lexicon", str(copy("overruled", tmp_path))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPOSITORY)
+    assert (done.returncode, done.stdout.count("Note: "), done.stderr) == (0, 2, "")
 
 
 def test_the_command_counts_a_valid_lexicon(tmp_path: Path) -> None:

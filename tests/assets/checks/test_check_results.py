@@ -18,6 +18,18 @@ def test_everything_found_is_counted_and_a_page_of_it_listed():
     assert result.description.splitlines()[-1] == "- and 7 more"
 
 
+def test_notes_are_listed_after_the_problems_and_fail_nothing():
+    noted = found([], notes=["a form teaches nothing"])
+    assert noted.passed
+    assert noted.metadata["problems"].value == 0
+    assert noted.description == "- Note: a form teaches nothing"
+    assert found(["broken"], notes=["aside"]).description.splitlines() == ["- broken", "- Note: aside"]
+
+
+def test_a_page_of_notes_is_listed():
+    assert found([], notes=range(SHOWN + 7)).description.splitlines()[-1] == "- and 7 more"
+
+
 @pytest.mark.parametrize(
     "error", [MapperError("no adapter"), FileNotFoundError("no adapter"), ValueError("no adapter")]
 )

@@ -144,6 +144,59 @@ def test_the_lexicon_does_not_give_away_a_held_out_label(known: Catalog, held_ou
     assert key not in {normalise(lesson.text) for lesson in lessons(known, LEXICON, 7, strict=[held_out])}
 
 
+def reviewed(known: Catalog, *mappings: LabelMapping) -> Catalog:
+    """The catalogue with a newly reviewed detector."""
+    return known.model_copy(update={"detectors": (REAL, Detector(name="radar", version="1", maps=mappings))})
+
+
+@pytest.mark.parametrize(
+    ("label", "text"), [("Electronic-Mail", "electronic mail"), ("WEB_MAIL", "web mail"), ("handle", "handle")]
+)
+def test_what_a_reviewer_says_of_a_string_is_taught_and_what_the_lexicon_says_is_not(
+    known: Catalog, found: tuple[Lesson, ...], label: str, text: str
+) -> None:
+    taught = lessons(reviewed(known, LabelMapping(label=label, taxonomy=(SAFE,))), LEXICON, 7)
+    assert (text, "", EMAIL) in said(found, "form", "contrast")
+    assert not {lesson for lesson in said(taught, "form", "described", "contrast") if lesson[:2] == (text, "")}
+    assert (label, "", SAFE) in said(taught, "mapping")
+
+
+def test_a_mapping_overrules_nothing_but_its_own_string(known: Catalog, found: tuple[Lesson, ...]) -> None:
+    taught = lessons(reviewed(known, LabelMapping(label="Electronic-Mail", taxonomy=(SAFE,))), LEXICON, 7)
+    gone = {lesson.text for lesson in set(found) - set(taught) if lesson.source != "nonsense"}
+    assert gone == {"electronic mail"}
+
+
+def test_a_described_form_keeps_its_own_meaning_beside_a_reviewed_one(known: Catalog) -> None:
+    taught = lessons(reviewed(known, LabelMapping(label="handle", taxonomy=(SAFE,))), LEXICON, 7)
+    assert ("handle", "of a telephone", PHONE) in said(taught, "described")
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        pytest.param(LabelMapping(label="electronic_mail", taxonomy=(EMAIL,)), id="agrees"),
+        pytest.param(LabelMapping(label="electronic_mail", taxonomy=(SAFE, EMAIL)), id="agrees beside another label"),
+        pytest.param(LabelMapping(label="electronic_mail", taxonomy=(SAFE,), ambiguous=True), id="experts differ"),
+        pytest.param(LabelMapping(label="electronic_mail", taxonomy=(SAFE,), opaque=True), id="its own code"),
+    ],
+)
+def test_a_mapping_that_does_not_contradict_a_form_lets_it_teach(known: Catalog, mapping: LabelMapping) -> None:
+    assert ("electronic mail", "", EMAIL) in said(lessons(reviewed(known, mapping), LEXICON, 7), "form")
+
+
+def test_a_held_out_detector_overrules_nothing_so_that_no_missing_form_gives_its_mapping_away(known: Catalog) -> None:
+    contradicting = reviewed(known, LabelMapping(label="Electronic-Mail", taxonomy=(SAFE,)))
+    assert lessons(contradicting.without(["radar"]), LEXICON, 7) == lessons(known, LEXICON, 7)
+
+
+def test_a_held_out_label_overrules_nothing_either(known: Catalog) -> None:
+    other = LabelMapping(label="blip", taxonomy=(SAFE,))
+    contradicting = reviewed(known, other, LabelMapping(label="Electronic-Mail", taxonomy=(SAFE,)))
+    held_out = lessons(contradicting, LEXICON, 7, hidden={("radar", "electronic mail")})
+    assert held_out == lessons(reviewed(known, other), LEXICON, 7)
+
+
 def test_a_detector_that_is_left_out_teaches_nothing(known: Catalog) -> None:
     assert "mapping" not in by_source(lessons(known.without(["sonar"]), LEXICON, 7))
 

@@ -41,7 +41,7 @@ def app(vllm: VllmWorld) -> Iterator[App]:
     with running_app(
         vllm.layout.root, rules_only(vllm.catalog), open_engine=opener, release_poll_seconds=0.2, deadline_seconds=8.0
     ) as app:
-        until(lambda: readiness(app)["release"] == release)
+        until(lambda: app.http.get("/readyz").json()["release"] == release)
         yield app
 
 

@@ -60,6 +60,8 @@ class PostgresServer:
                 "-D",
                 str(self.folder / "data"),
                 "-w",
+                "-t",
+                "180",
                 "-l",
                 f"{self.folder}/log",
                 "-o",

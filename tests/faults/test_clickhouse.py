@@ -44,6 +44,7 @@ def test_clickhouse_killed_under_load_costs_nothing_and_gets_everything_later(
     mortal.start()
     wait(lambda: service.metric("mapper_clickhouse_pending_segments") == 0)
     service.end()
+    service.ship()
     assert (load.statuses.keys(), load.broken) == ({200}, 0)
     client: Any = get_client(dsn=mortal.url)
     rows = client.query(f"SELECT event_id FROM {TABLE} FINAL").result_rows

@@ -35,6 +35,7 @@ def test_a_clock_that_jumps_ahead_and_back_loses_nothing(tmp_path: Path, monkeyp
             assert service.metric("mapper_outbox_lag_seconds") >= 0
             assert service.get("/readyz")[0] == 200
     service.end()
+    service.ship()
     assert (load.statuses.keys(), load.broken) == ({200}, 0)
     days = around_today(3, 2)
     found = check_exactly_once(Folder(tmp_path), load.acknowledged, days)

@@ -32,6 +32,7 @@ def test_a_full_disk_is_refused_and_nothing_acknowledged_is_lost(tmp_path: Path)
         service.wait_until_ready(30)
         load.wait_for(100)
     service.end()
+    service.ship()
     assert load.statuses.keys() == {200, 503}
     assert load.broken == 0
     found = check_exactly_once(Folder(tmp_path), load.acknowledged, around_today())

@@ -46,6 +46,7 @@ def test_a_store_killed_under_load_costs_no_request_and_no_event(tmp_path: Path,
         time.sleep(0.1)
     assert service.metric("mapper_outbox_lag_seconds") == 0
     service.end()
+    service.ship()
     assert (load.statuses.keys(), load.broken) == ({200}, 0)
     found = check_exactly_once(open_objects(place), load.acknowledged, around_today())
     assert found == len(load.acknowledged)

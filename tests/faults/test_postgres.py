@@ -38,11 +38,15 @@ def test_a_restart_under_load_loses_nothing_and_doubles_nothing(
             mortal.start()
         load.wait_for(50)
     service.end()
+    service.ship()
     assert load.broken == 0
     assert load.statuses.keys() <= {200, 503}
     found = check_exactly_once(Folder(tmp_path), load.acknowledged, around_today())
-    assert found == len(load.acknowledged)
-    print(f"{found} events, each once, over two {how} restarts; {load.statuses[503]} requests refused")
+    extra = found - len(load.acknowledged)
+    assert 0 <= extra <= load.statuses[503]  # committed, and the database was away too long to say so
+    print(
+        f"{found} events, each once, over two {how} restarts; {load.statuses[503]} requests refused, {extra} in doubt"
+    )
 
 
 def test_while_it_is_away_the_service_refuses_and_is_not_ready_and_comes_back_by_itself(
@@ -59,8 +63,9 @@ def test_while_it_is_away_the_service_refuses_and_is_not_ready_and_comes_back_by
         service.wait_until_ready(60)
         load.wait_for(20)
     service.end()
+    service.ship()
     found = check_exactly_once(Folder(tmp_path), load.acknowledged, around_today())
-    assert found == len(load.acknowledged)
+    assert 0 <= found - len(load.acknowledged) <= load.statuses[503]
 
 
 def test_replicas_share_one_database_and_ship_side_by_side(tmp_path: Path, mortal: PostgresServer) -> None:
@@ -72,6 +77,7 @@ def test_replicas_share_one_database_and_ship_side_by_side(tmp_path: Path, morta
             load.wait_for(150)
     for replica in replicas:
         replica.end()
+    replicas[0].ship()
     acknowledged = [id_ for load in loads for id_ in load.acknowledged]
     found = check_exactly_once(Folder(segments), acknowledged, around_today())
     assert found == len(acknowledged)

@@ -19,7 +19,7 @@ GRACE_SECONDS = 30
 
 
 def test_a_service_told_to_stop_answers_until_the_load_is_led_away_and_is_gone_in_time(tmp_path: Path) -> None:
-    service = ServiceProcess(tmp_path, drain_seconds=1.5, ship_seconds=3600)
+    service = ServiceProcess(tmp_path, drain_seconds=1.5, ship_seconds=3600, shutdown_ship_seconds=20)
     with Load(service.port, service.acme) as load:
         load.wait_for(200)
         started = time.monotonic()
@@ -38,7 +38,7 @@ def test_a_service_told_to_stop_answers_until_the_load_is_led_away_and_is_gone_i
 
 
 def test_a_service_told_to_stop_under_load_that_nobody_leads_away_keeps_all_it_acknowledged(tmp_path: Path) -> None:
-    service = ServiceProcess(tmp_path, ship_seconds=3600)
+    service = ServiceProcess(tmp_path, ship_seconds=3600, shutdown_ship_seconds=20)
     with Load(service.port, service.acme) as load:
         load.wait_for(200)
         took = service.end(seconds=GRACE_SECONDS)

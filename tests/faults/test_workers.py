@@ -33,6 +33,7 @@ def test_processes_share_one_file_and_outlive_each_other(tmp_path: Path) -> None
             load.wait_for(50)
     for worker in workers[:2]:
         worker.end()
+    workers[0].ship()
     acknowledged = [id_ for load in loads for id_ in load.acknowledged]
     found = check_exactly_once(Folder(shared), acknowledged, around_today())
     assert loads[0].broken == loads[1].broken == 0

@@ -77,6 +77,11 @@ class ServiceProcess:
         self.process.wait(timeout=seconds)
         return time.monotonic() - started
 
+    def ship(self) -> None:
+        """Ship by hand what a service that has ended left in its outbox."""
+        command = [sys.executable, "-m", "mapper_serving.shipping", "--once"]
+        subprocess.run(command, env=self.environment, stdout=subprocess.DEVNULL, check=True)
+
 
 class Load:
     """Callers who send known labels until they are stopped; use it as a context.
@@ -106,14 +111,14 @@ class Load:
             caller.join(timeout=60)
             assert not caller.is_alive()
 
-    def wait_for(self, events: int, seconds: float = 60) -> None:
+    def wait_for(self, events: int, seconds: float = 180) -> None:
         """Return when so many more events have been acknowledged."""
         goal, end = len(self.acknowledged) + events, time.monotonic() + seconds
         while len(self.acknowledged) < goal:
             assert time.monotonic() < end, f"only {len(self.acknowledged)} of {goal} events: {self.statuses}"
             time.sleep(0.02)
 
-    def wait_for_status(self, status: int, seconds: float = 60) -> None:
+    def wait_for_status(self, status: int, seconds: float = 180) -> None:
         """Return when a status has come."""
         end = time.monotonic() + seconds
         while not self.statuses[status]:

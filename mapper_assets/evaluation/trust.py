@@ -164,7 +164,7 @@ def answer_threshold(said: Iterable[tuple[Mapping[str, float], Collection[str]]]
         right += fits
         if right >= PRECISION * given:
             found = probability
-    return round(min(CAUTION, max(DEFAULT_THRESHOLD, math.floor(found / STEP) * STEP)), 3)
+    return round(min(CAUTION, max(DEFAULT_THRESHOLD, math.floor(found / STEP + 1e-6) * STEP)), 3)
 
 
 def safe_threshold(said: Iterable[tuple[Mapping[str, float], Collection[str]]]) -> float:

@@ -4,7 +4,7 @@ import pytest
 from small_world import EMAIL, spread
 
 from mapper_assets.evaluation.nonsense import COUNT, Nonsense, everyday, held, invent, refusals
-from mapper_assets.evaluation.trust import Calibration, calibrate
+from mapper_assets.evaluation.trust import Calibration, Limits, calibrate
 from mapper_assets.training import synthetic
 from mapper_assets.training.lessons import NONSENSE_LESSONS, lessons
 from mapper_domain.catalog import Catalog
@@ -33,7 +33,7 @@ def test_a_mapper_refuses_by_saying_unknown_or_by_not_being_sure(
 ) -> None:
     asked = Nonsense(detector="invented", label="xqzt")
     opinions = {asked.question.instruction: {"retriever": spread(world_labels, best, sure)}}
-    found = refusals([asked], known, opinions, PLAIN._replace(safe=0.85), Trust())
+    found = refusals([asked], known, opinions, PLAIN._replace(limits=Limits(safe=0.85)), Trust())
     assert (found.asked, found.refused) == (1, refused)
 
 

@@ -37,7 +37,7 @@ def test_names_carry_their_unit() -> None:
     endings = {
         "counter": r"_total$",
         "histogram": r"_(seconds|rows|items|ratio)$",
-        "gauge": r"_(events|info|failures)$",
+        "gauge": r"_(events|info|failures|seconds|segments)$",
     }
     for name, metric in METRICS.items():
         assert re.search(endings[metric.kind], name), name

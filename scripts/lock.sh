@@ -9,7 +9,7 @@ compile() { # NAME EXTRAS...
   uv pip compile -q pyproject.toml "${extras[@]}" --python-version 3.11 --override locks/exclude.txt \
     --no-header --no-annotate --no-emit-find-links ${CONSTRAINT:+-c "$CONSTRAINT"} | sed 's/+cpu$//' > "locks/$name.txt"
 }
-CONSTRAINT=${CONSTRAINT:-} compile dev assets train serving local demo dev
+CONSTRAINT=${CONSTRAINT:-} compile dev assets train serving local client demo dev
 export CONSTRAINT=locks/dev.txt
 # torch's CPU build has another version string than the constraint, so it is left out of it.
 grep -v '^torch==' locks/dev.txt > locks/.constraint.txt; CONSTRAINT=locks/.constraint.txt

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from mapper_domain.errors import MapperError
 from mapper_serving import logs, workers
 from mapper_serving.app import create_app
+from mapper_serving.patience import Patience
 from mapper_serving.settings import Settings
 from mapper_serving.shutdown import Server
 
@@ -41,7 +42,8 @@ def main() -> int:
         server_header=False,
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )
-    server = Server(config, lambda: app.state.service.leaving.set(), settings.drain_seconds)
+    patience = Patience(settings.request_seconds)
+    server = Server(config, lambda: app.state.service.leaving.set(), settings.drain_seconds, patience)
     with suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has answered it
         server.run([shared] if shared else None)
     return 0 if server.started else 1

@@ -8,12 +8,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mapper_serving.problems import Code, Refusal
-from mapper_serving.responses import headers_of, respond
+from mapper_serving.responses import CLOSE, headers_of, respond
 from mapper_serving.routes.lean import Endpoint
 from mapper_serving.service import Service
 
 CLIENT_CLOSED = 499
-CLOSE = ((b"connection", b"close"),)
 log = structlog.get_logger(__name__)
 
 

@@ -25,6 +25,7 @@ class Code(StrEnum):
     UNKNOWN_DETECTOR = "unknown-detector"
     NOT_FOUND = "not-found"
     METHOD_NOT_ALLOWED = "method-not-allowed"
+    REQUEST_TIMEOUT = "request-timeout"
     IDEMPOTENCY_IN_FLIGHT = "idempotency-in-flight"
     BODY_TOO_LONG = "body-too-long"
     OUTPUT_TOO_LONG = "output-too-long"
@@ -62,6 +63,7 @@ KINDS: Final[Mapping[Code, Kind]] = {
     Code.UNKNOWN_DETECTOR: Kind(status=404, title="Nobody has described this detector"),
     Code.NOT_FOUND: Kind(status=404, title="There is nothing here"),
     Code.METHOD_NOT_ALLOWED: Kind(status=405, title="This method is not offered here"),
+    Code.REQUEST_TIMEOUT: Kind(status=408, title="The body took too long to arrive", retryable=True),
     Code.IDEMPOTENCY_IN_FLIGHT: Kind(
         status=409, title="A request with this Idempotency-Key is being answered", retryable=True
     ),

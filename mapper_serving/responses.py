@@ -13,6 +13,7 @@ from mapper_serving.state import Serving
 
 VERSION_HEADERS = ("X-Taxonomy-Version", "X-Frameworks-Version", "X-Release")
 JSON = "application/json"
+CLOSE = ((b"connection", b"close"),)
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 _EXTRA = "llama_mapper.headers"
 _STAMP = "llama_mapper.stamp"

@@ -94,6 +94,9 @@ class Settings(BaseSettings):
 
     batch_limit: int = Field(default=1000, ge=1, description="Most items of one batch.")
     proposal_limit: int = Field(default=500, ge=1, description="Most labels of one vocabulary.")
+    request_seconds: float = Field(
+        default=30.0, gt=0, description="Time a client gets for the headers of a request, and again for its body."
+    )
     max_body_bytes: int = Field(default=1_048_576, ge=1024, description="Longest request body.")
     max_batch_bytes: int = Field(default=8_388_608, ge=1024, description="Longest body of a batch.")
     max_output_bytes: int = Field(default=65_536, ge=64, description="Longest native detector output.")

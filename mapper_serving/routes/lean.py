@@ -1,5 +1,6 @@
 """Routes that read and answer by themselves, past the framework: what every request of the hot path would pay for."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ from starlette.routing import BaseRoute
 
 from mapper_serving import tracing
 from mapper_serving.problems import Code, Refusal
-from mapper_serving.responses import respond
+from mapper_serving.responses import CLOSE, put_headers, respond
 from mapper_serving.service import Service
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -46,26 +47,36 @@ def header(request: Request, name: bytes) -> bytes | None:
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """The body, read no further than the limit.
+    """The body, read no further than the limit and no longer than a client may take.
 
     Raises:
-        Refusal: `unsupported-media-type` or `body-too-long`.
+        Refusal: `unsupported-media-type`, `body-too-long` or `request-timeout`.
     """
     kind = header(request, b"content-type")
     if kind is not None and kind != b"application/json" and _media_type(kind) != b"application/json":
         raise Refusal(Code.UNSUPPORTED_MEDIA_TYPE, "Send JSON with Content-Type: application/json.")
-    body = b""
+    seconds = request.scope["app"].state.service.settings.request_seconds
     with tracing.stage("read"):
-        while True:
-            message = await request.receive()
-            if message["type"] == "http.disconnect":
-                raise ClientDisconnect
-            chunk: bytes = message.get("body", b"")
-            body += chunk
-            if len(body) > limit:
-                raise Refusal(Code.BODY_TOO_LONG, f"A body may take {limit} bytes.")
-            if not message.get("more_body", False):
-                return body
+        try:
+            async with asyncio.timeout(seconds):
+                return await _received(request, limit)
+        except TimeoutError:
+            put_headers(request.scope, CLOSE)  # the rest of the body is not wanted
+            raise Refusal(Code.REQUEST_TIMEOUT, f"A body has to be here within {seconds:g} s.") from None
+
+
+async def _received(request: Request, limit: int) -> bytes:
+    body = b""
+    while True:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk: bytes = message.get("body", b"")
+        body += chunk
+        if len(body) > limit:
+            raise Refusal(Code.BODY_TOO_LONG, f"A body may take {limit} bytes.")
+        if not message.get("more_body", False):
+            return body
 
 
 def unattributed(service: Service, refusal: Refusal) -> Response:

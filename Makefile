@@ -7,6 +7,7 @@ PROFILE ?= default
 PORT ?= 8080
 UI_PORT ?= 3000
 ENGINE ?= local
+EXAMPLES ?= 3000
 VENV := .venv
 VLLM := .venv-vllm
 BIN := $(VENV)/bin
@@ -15,7 +16,7 @@ export MAPPER_PROFILE ?= $(PROFILE)
 export OMP_WAIT_POLICY ?= passive
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help setup setup-vllm demo dev serve test check format bench bench-serving soak bench-vllm bench-quality validate golden openapi lock clean
+.PHONY: help setup setup-vllm demo dev serve test check format bench bench-serving soak fuzz bench-vllm bench-quality validate golden openapi lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-13s %s\n", $$1, $$2}'
@@ -73,6 +74,9 @@ bench-serving: setup ## The same, written to docs/benchmarks.md; on a quiet mach
 
 soak: setup ## Send 200,000 requests to the service; fails when one is lost, refused, or memory grows by 5 %
 	@$(BIN)/python -m bench.soak
+
+fuzz: setup ## Send the service 20,000 requests that its OpenAPI document allows or forbids; fails on an answer it does not declare
+	@FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -q -s --timeout 7200 tests/serving/test_schemathesis.py
 
 bench-vllm: setup setup-vllm ## Compare a question to vLLM with the raw call, adapter merged or none
 	@$(BIN)/python -m mapper_assets.training.prepare_base

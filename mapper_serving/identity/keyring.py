@@ -32,7 +32,7 @@ _NOBODY = _Entry("0" * 64, FOREVER, None)
 
 
 class Keyring:
-    """The last good content of the keys file. `find` and `tenant` never wait; `refresh` reads, and may wait.
+    """The last good content of the keys file. `refresh` reads, and may wait; `find` only where a new key needs it.
 
     Attributes:
         problem: what of the file cannot be used as it is now, or empty.
@@ -53,10 +53,15 @@ class Keyring:
         self.refresh()
 
     def find(self, key: str) -> Principal | None:
-        """Whose key this is, if it is known, whole and not expired."""
+        """Whose key this is, if it is known, whole and not expired.
+
+        A key nobody knows may have been issued a moment ago: where the file changed since, it is read first.
+        """
         parts = KEY_PATTERN.fullmatch(key)
         if parts is None:
             return None
+        if parts.group(1) not in self._entries and self._stamp != self._status():
+            self.refresh()
         entry = self._entries.get(parts.group(1), _NOBODY)
         if not hmac.compare_digest(entry.sha256, hashlib.sha256(key.encode()).hexdigest()):
             return None
@@ -88,12 +93,15 @@ class Keyring:
             self.failures += 1
         self.problem = problem
 
-    def _read_if_changed(self) -> None:
+    def _status(self) -> tuple[int, int, int]:
         try:
             status = self._path.stat()
-            stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
         except OSError:
-            stamp = (0, 0, 0)
+            return (0, 0, 0)
+        return (status.st_mtime_ns, status.st_size, status.st_ino)
+
+    def _read_if_changed(self) -> None:
+        stamp = self._status()
         if stamp == self._stamp:
             return
         self._stamp = stamp

@@ -138,6 +138,14 @@ def test_a_changed_file_is_noticed_and_a_broken_one_leaves_the_old_keys(tmp_path
     assert keyring.problem == ""
 
 
+def test_a_key_works_as_soon_as_it_was_issued(tmp_path: Path) -> None:
+    path = tmp_path / "keys.yaml"
+    issued(path)
+    keyring = keyring_of(path)
+    key = issued(path)
+    assert keyring.find(key) is not None
+
+
 def test_a_running_service_follows_the_file(app: App) -> None:
     path = app.settings.keys
     content, key = keys.issue(keys.read(path), "acme", NEW, days=None)

@@ -285,10 +285,11 @@ def _candidates(probabilities: Mapping[str, float] | None) -> tuple[Candidate, .
 def _reasons(answer: Answer, candidates: Sequence[Candidate], usual: frozenset[str]) -> tuple[Reason, ...]:
     if answer.first_choice == (UNKNOWN,):
         return (Reason.NOBODY_KNOWS,)
+    says_safe = bool(candidates) and candidates[0].label == SAFE and answer.match is None
     found = {
-        Reason.BELOW_THRESHOLD: answer.guess is not None and answer.first_choice != (SAFE,),
+        Reason.BELOW_THRESHOLD: answer.guess is not None and not says_safe,
         Reason.CLOSE_CANDIDATES: len(candidates) > 1 and candidates[1].probability >= CLOSE * candidates[0].probability,
-        Reason.SAYS_SAFE: answer.first_choice == (SAFE,) and answer.match is None,
+        Reason.SAYS_SAFE: says_safe,
         Reason.RULES_DISAGREE: answer.agreement is False,
         Reason.UNUSUAL_FOR_KIND: bool(usual) and not usual.issuperset(_named(answer.first_choice)),
     }

@@ -80,11 +80,11 @@ def test_safe_takes_more_than_any_other_label(
 @pytest.mark.parametrize("said", [("FactualConsistency",), ("No Harassment", "a policy"), ()])
 def test_a_model_calls_nothing_safe_that_does_not_say_so_itself(said: tuple[str, ...]) -> None:
     answer = decide(None, {SAFE: 0.99, NAME: 0.01}, trust=TRUST, said=said)
-    assert (answer.labels, answer.guess) == ((UNKNOWN,), (SAFE, 0.99))
+    assert (answer.labels, answer.guess) == ((UNKNOWN,), (NAME, 0.01))
 
 
 def test_an_unsure_safe_is_shown_to_the_reviewer_as_such() -> None:
-    answer = decide(None, {SAFE: 0.8, NAME: 0.2}, trust=TRUST)
+    answer = decide(None, {SAFE: 0.8, NAME: 0.2}, trust=TRUST, said=("not_toxic",))
     assert answer.guess == (SAFE, 0.8)
     assert "too unsure to call something safe" in answer.note
 

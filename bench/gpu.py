@@ -119,6 +119,7 @@ def measure(
     budget = Budget(
         name="bench",
         lessons=None,
+        sentence_steps=1,
         rows=batch,
         steps=WARM_UP + steps,
         batch_size=batch,

@@ -59,9 +59,10 @@ def test_nearly_no_form_is_in_another_spelling(lexicon: Lexicon) -> None:
     assert sum(map(looks_like_content, spelt)) <= 0.0001 * len(spelt)
 
 
-def test_of_the_labels_of_invented_detectors_one_is_because_it_speaks_in_the_past(lexicon: Lexicon) -> None:
+def test_of_the_labels_of_invented_detectors_two_do_because_they_are_written_as_people_talk(lexicon: Lexicon) -> None:
     invented = [mapping.label for detector in lexicon.detectors for mapping in detector.maps]
-    assert [label for label in invented if looks_like_content(label)] == ["The text was stopped by a word list"]
+    talking = ["TRICK/tell_it_to_my_server", "The text was stopped by a word list"]
+    assert [label for label in invented if looks_like_content(label)] == talking
 
 
 def test_descriptions_of_labels_may_be_sentences_and_hardly_any_looks_private(lexicon: Lexicon) -> None:

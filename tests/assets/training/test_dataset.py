@@ -88,7 +88,7 @@ def test_no_label_drowns_the_rest(rows: Rows) -> None:
     counted = dataset.rows_by_label(rows)
     assert max(count for label, count in counted.items() if label != UNKNOWN) <= 0.03 * len(rows)
     assert 0.05 * len(rows) <= counted[UNKNOWN] <= 0.1 * len(rows)
-    assert min(counted.values()) >= 4
+    assert min(counted.values()) >= 3
 
 
 def test_responses_are_answers_over_the_taxonomy(catalog: Catalog, rows: Rows) -> None:
@@ -146,7 +146,7 @@ def test_rows_come_from_real_and_invented_detectors_and_from_the_lexicon(
     said_by = Counter(
         "real" if name in real else "invented" if name in invented else "anybody" for name, _ in map(asked, rows)
     )
-    assert min(said_by.values()) >= 0.15 * len(rows)
+    assert min(said_by.values()) >= 0.1 * len(rows)
     assert set(said_by) == {"real", "invented", "anybody"}
 
 

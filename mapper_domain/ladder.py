@@ -100,18 +100,19 @@ def decide(
             gives them, or None when no model was asked or it failed.
         trust: the release's measured reliabilities.
         threshold: least confidence at which a label is given; by default the release's.
-        said: the native label and its description, where there is one. A model alone may call something safe, or
-            guess that it is, only if they say so themselves (`reassurance.reassures`).
+        said: the native label and its description, where there is one. A model alone may call something safe only
+            if they say so themselves (`reassurance.reassures`), and guess that of a bare label only then.
     """
     threshold = trust.threshold if threshold is None else threshold
     first = _surest(probabilities or {})
     agreement = None if rule is None or first is None else first[0] == rule.labels[0]
-    best = first if reassures(*said) else _surest(probabilities or {}, but=SAFE)
+    explained = len([text for text in said if text]) > 1
+    best = first if explained or reassures(*said) else _surest(probabilities or {}, but=SAFE)
     sure = 0.0 if rule is None else trust.rules[rule.match]
 
     if rule is not None and rule.match in AUDITED:
         return _given(rule.labels, sure, "model" if agreement else "rules", rule.match, agreement)
-    voice = best[1] if best is not None and _may_say(*best, trust, threshold) else 0.0
+    voice = best[1] if best is not None and _may_say(*best, trust, threshold, said) else 0.0
     if rule is not None and voice and agreement:
         return _given(rule.labels, max(voice, sure), "model", rule.match, agreement)
     if rule is not None and sure >= threshold and sure > voice:
@@ -134,10 +135,10 @@ def _surest(probabilities: Mapping[str, float], *, but: str = "") -> tuple[str, 
     return max(allowed, key=lambda item: (item[1], item[0]), default=None)
 
 
-def _may_say(label: str, probability: float, trust: Trust, threshold: float) -> bool:
+def _may_say(label: str, probability: float, trust: Trust, threshold: float, said: Sequence[str]) -> bool:
     """Whether a model this sure of a label may name it."""
     if label == SAFE:
-        return probability >= max(threshold, trust.safe_threshold)
+        return probability >= max(threshold, trust.safe_threshold) and reassures(*said)
     return label not in (UNKNOWN, MODEL_ERROR) and probability >= threshold
 
 

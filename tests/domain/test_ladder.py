@@ -77,10 +77,19 @@ def test_safe_takes_more_than_any_other_label(
     assert (answer.labels, answer.route) == (labels, route)
 
 
-@pytest.mark.parametrize("said", [("FactualConsistency",), ("No Harassment", "a policy"), ()])
-def test_a_model_calls_nothing_safe_that_does_not_say_so_itself(said: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("said", "guess"),
+    [
+        pytest.param(("FactualConsistency",), (NAME, 0.01), id="a bare label"),
+        pytest.param((), (NAME, 0.01), id="no label"),
+        pytest.param(("No Harassment", "a policy"), (SAFE, 0.99), id="of a label with a description it may guess so"),
+    ],
+)
+def test_a_model_calls_nothing_safe_that_does_not_say_so_itself(
+    said: tuple[str, ...], guess: tuple[str, float]
+) -> None:
     answer = decide(None, {SAFE: 0.99, NAME: 0.01}, trust=TRUST, said=said)
-    assert (answer.labels, answer.guess) == ((UNKNOWN,), (NAME, 0.01))
+    assert (answer.labels, answer.guess) == ((UNKNOWN,), guess)
 
 
 def test_an_unsure_safe_is_shown_to_the_reviewer_as_such() -> None:

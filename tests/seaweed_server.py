@@ -71,7 +71,7 @@ class SeaweedServer:
             "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *ports, "-master.volumeSizeLimitMB=64",
             "-master.volumePreallocate=false", "-volume.max=30", "-filer", "-filer.disableHttp=true", "-s3",
             f"-s3.port={self.port}", f"-s3.port.grpc={self.port + 7}", f"-s3.config={self._folder / 's3.json'}",
-            "-s3.ip.bind=127.0.0.1", "-s3.port.iceberg=0", "-metricsPort=0",
+            "-s3.ip.bind=127.0.0.1", "-s3.port.iceberg=0", "-s3.port.lance=0", "-metricsPort=0",
         ]  # fmt: skip
         quiet = subprocess.DEVNULL
         self._process = subprocess.Popen(

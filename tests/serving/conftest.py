@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,6 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory, rules: Serving) -> Iter
 
 @pytest.fixture
 def app(tmp_path: Path, rules: Serving) -> Iterator[App]:
-    """An application in rules mode."""
-    with running_app(tmp_path, rules) as running:
+    """An application in rules mode that remembers nothing of another one's answers."""
+    with running_app(tmp_path, replace(rules)) as running:
         yield running

@@ -16,6 +16,9 @@ Environment = Literal["dev", "stage", "prod"]
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 EVENT_SCHEMA_VERSION = "1.0"
 
+BETWEEN_LABELS = " | "
+"""Stands between the detector's labels in the `source_label` of an event with several findings."""
+
 
 class Provenance(Value):
     """Where an answer came from. `model` is the release id, or `rules` where no release was involved."""

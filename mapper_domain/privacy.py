@@ -33,6 +33,7 @@ _NAME_SHAPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+/-]{0,63}")
 _VERSION_SHAPE = re.compile(
     r"v?\d+(?:[.\-_+]?(?:\d+|a|b|rc|alpha|beta|pre|preview|dev|post|final|ga|stable|latest))*", re.IGNORECASE
 )
+_HASHED_NAME = re.compile(r"unlisted-[0-9a-f]{16}")
 _UUID = re.compile(r"(?:urn:uuid:)?[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _REFERENCE = re.compile(r"(?:s3|gs|az|https|urn):[A-Za-z0-9._~/:-]{1,240}")
 
@@ -91,6 +92,16 @@ def may_store_name(text: str, known_words: Collection[str]) -> bool:
     return all(
         len(part) <= 2 if part.isdigit() else part in NAME_WORDS or _is_known(part, known_words) for part in parts
     )
+
+
+def hashed_name(digest: str) -> str:
+    """What stands in place of a detector's name that may not be stored, given a keyed hash of the name in hex."""
+    return f"unlisted-{digest[:16]}"
+
+
+def is_hashed_name(text: str) -> bool:
+    """Whether a text is what `hashed_name` makes."""
+    return _HASHED_NAME.fullmatch(text) is not None
 
 
 def is_version(text: str) -> bool:

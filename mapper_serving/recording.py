@@ -9,7 +9,9 @@ from datetime import datetime
 import orjson
 
 from mapper_domain.detectors import Detector
+from mapper_domain.events import BETWEEN_LABELS
 from mapper_domain.ladder import Answer
+from mapper_domain.privacy import hashed_name
 from mapper_serving.bodies import MapRequest
 from mapper_serving.identity.principal import Tenant
 from mapper_serving.ids import uuid7
@@ -17,7 +19,6 @@ from mapper_serving.outbox.rows import Event
 from mapper_serving.state import Serving
 
 Labels = tuple[str, ...]
-SHORT_HASH = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,11 @@ def row(context: Context, answer: Answer, labels: Labels) -> Event:
         },
     }
     may_store = serving.may_store(request.detector, labels)
+    source = BETWEEN_LABELS.join(labels)
     record = {
         "occurred_at": context.occurred_at,
-        "source_label": " | ".join(labels) if labels and may_store else None,
-        "source_label_hmac": None if may_store else tenant.hash(" | ".join(labels)),
+        "source_label": source if labels and may_store else None,
+        "source_label_hmac": None if may_store else tenant.hash(source),
         "versions": serving.versions_json,
         "controls": serving.controls(answer.labels, tenant.conditions),
     }
@@ -83,7 +85,7 @@ def stored_name(detector: str, tenant: Tenant, serving: Serving) -> str:
     """
     if detector in tenant.expected_detectors or serving.may_store_name(detector):
         return detector
-    return f"unlisted-{tenant.hash(detector)[:SHORT_HASH]}"
+    return hashed_name(tenant.hash(detector))
 
 
 def _notes(context: Context, answer: Answer) -> str:

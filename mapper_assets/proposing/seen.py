@@ -5,7 +5,6 @@ consists of the catalogue's own words; the rest goes to a file of its tenant. Th
 (`mapper_domain.privacy`), because a proposal is meant to be merged into a catalogue all tenants share.
 """
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -13,19 +12,14 @@ from typing import NamedTuple
 
 from mapper_domain.catalog import Catalog
 from mapper_domain.errors import InvalidTenant
+from mapper_domain.events import BETWEEN_LABELS
 from mapper_domain.layout import Layout
-from mapper_domain.privacy import is_label_like, is_name, lexicon, may_store_name
+from mapper_domain.privacy import is_hashed_name, is_label_like, is_name, lexicon, may_store_name
 from mapper_domain.proposals import Term, Vocabulary, catalogue_name
 from mapper_domain.rules import AUDITED, RuleMapper
 
-BETWEEN = " | "
-"""Stands between the labels of an event with several findings."""
-
 SHARED = ""
 """Stands for everybody where a tenant could stand."""
-
-_HASHED = re.compile(r"unlisted-[0-9a-f]{16}")
-"""What events have in place of a detector's name that may not be stored."""
 
 
 class Sighting(NamedTuple):
@@ -95,10 +89,10 @@ def unmapped(found: Iterable[Sighting], catalog: Catalog) -> list[Unmapped]:
     rules, words = RuleMapper(catalog), lexicon(catalog)
     counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for sighting in found:
-        if _HASHED.fullmatch(sighting.detector) or not is_name(sighting.detector):
+        if is_hashed_name(sighting.detector) or not is_name(sighting.detector):
             continue
         detector = catalogue_name(sighting.detector)
-        for label in sighting.label.split(BETWEEN):
+        for label in sighting.label.split(BETWEEN_LABELS):
             hit = rules.find(detector, label)
             if label.strip() and (hit is None or hit.match not in AUDITED):
                 counts[detector, label][sighting.tenant] += sighting.events

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from functools import partial
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
@@ -21,10 +20,11 @@ from mapper_serving.problems import Refusal
 from mapper_serving.releases.trials import Answered
 from mapper_serving.responses import JSON
 from mapper_serving.routes.admission import charge
-from mapper_serving.routes.calls import PROBLEMS, SCOPE, Call
-from mapper_serving.routes.lean import Lean, read_body, unattributed
+from mapper_serving.routes.calls import PROBLEMS, SCOPE, Call, answer_call
+from mapper_serving.routes.lean import Lean
 from mapper_serving.routes.mapping import recorded
-from mapper_serving.service import Service, rejection
+from mapper_serving.service import rejection
+from mapper_serving.settings import Settings
 from mapper_serving.state import Serving
 
 router = APIRouter(tags=["mapping"], route_class=Lean)
@@ -77,18 +77,8 @@ class _Refused(NamedTuple):
 
 async def map_batch(request: Request) -> Response:
     """Answer with what became of each item, in order, once all of it is durable in one transaction."""
-    service: Service = request.scope["app"].state.service
-    with service.releases.lease() as routing:
-        try:
-            call = await Call.begin(request, routing, service.settings.batch_deadline_seconds)
-        except Refusal as refusal:
-            return unattributed(service, refusal)
-        try:
-            call.check()
-            body = await read_body(request, service.settings.max_batch_bytes)
-            return await call.once(ROUTE, body, partial(_map_all, call, body))
-        except Refusal as refusal:
-            return await call.refuse(refusal)
+    settings: Settings = request.scope["app"].state.service.settings
+    return await answer_call(request, ROUTE, settings.batch_deadline_seconds, settings.max_batch_bytes, _map_all)
 
 
 async def _map_all(call: Call, body: bytes, ticket: Ticket | None) -> Response:

@@ -5,6 +5,7 @@ import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from fastapi import Request
 from starlette.background import BackgroundTask
@@ -23,7 +24,7 @@ from mapper_serving.releases.trials import Answered
 from mapper_serving.rendering.accept import Rendering, rendering
 from mapper_serving.responses import respond, stamp, unstamped
 from mapper_serving.routes.admission import admit
-from mapper_serving.routes.lean import header, unattributed
+from mapper_serving.routes.lean import header, read_body, unattributed
 from mapper_serving.service import Service, rejection
 from mapper_serving.state import Serving
 
@@ -178,3 +179,32 @@ class Call:
 
     def _unrecorded(self, error: EventWriteError) -> Response:
         return unattributed(self.service, Refusal(Code.NOT_RECORDED, str(error)))
+
+
+async def answer_call(
+    request: Request,
+    route: str,
+    seconds: float,
+    most_bytes: int,
+    answer: Callable[[Call, bytes, Ticket | None], Awaitable[Response]],
+) -> Response:
+    """The answer to a mapping request, or a problem once the refusal is counted.
+
+    Args:
+        route: what an idempotency key counts for.
+        seconds: time the model has.
+        most_bytes: of a body.
+        answer: makes it of the body, and keeps it under the ticket; may refuse.
+    """
+    service: Service = request.scope["app"].state.service
+    with service.releases.lease() as routing:
+        try:
+            call = await Call.begin(request, routing, seconds)
+        except Refusal as refusal:
+            return unattributed(service, refusal)
+        try:
+            call.check()
+            body = await read_body(request, most_bytes)
+            return await call.once(route, body, partial(answer, call, body))
+        except Refusal as refusal:
+            return await call.refuse(refusal)

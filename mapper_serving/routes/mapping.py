@@ -1,6 +1,5 @@
 """`POST /v1/map`, alias `/map`: one detector output in, its canonical events out, and nothing answered unrecorded."""
 
-from functools import partial
 from http import HTTPStatus
 
 import orjson
@@ -13,14 +12,14 @@ from mapper_serving.answers import EventList
 from mapper_serving.bodies import MapRequest, parse_map
 from mapper_serving.idempotency import Ticket
 from mapper_serving.outbox.rows import Event
-from mapper_serving.problems import Code, Refusal
+from mapper_serving.problems import Code
 from mapper_serving.releases.trials import Answered
 from mapper_serving.rendering.accept import Rendered, render_all, render_one
 from mapper_serving.rendering.told import Told
 from mapper_serving.responses import JSON
-from mapper_serving.routes.calls import PROBLEMS, SCOPE, Call
-from mapper_serving.routes.lean import Lean, read_body, unattributed
-from mapper_serving.service import Service
+from mapper_serving.routes.calls import PROBLEMS, SCOPE, Call, answer_call
+from mapper_serving.routes.lean import Lean
+from mapper_serving.settings import Settings
 
 router = APIRouter(tags=["mapping"], route_class=Lean)
 ROUTE = "/v1/map"
@@ -41,18 +40,8 @@ _EVENT = openapi.rendered(
 
 async def map_one(request: Request) -> Response:
     """Answer with the canonical events once they are durable, or with a problem once the refusal is counted."""
-    service: Service = request.scope["app"].state.service
-    with service.releases.lease() as routing:
-        try:
-            call = await Call.begin(request, routing, service.settings.deadline_seconds)
-        except Refusal as refusal:
-            return unattributed(service, refusal)
-        try:
-            call.check()
-            body = await read_body(request, service.settings.max_body_bytes)
-            return await call.once(ROUTE, body, partial(_map, call, body))
-        except Refusal as refusal:
-            return await call.refuse(refusal)
+    settings: Settings = request.scope["app"].state.service.settings
+    return await answer_call(request, ROUTE, settings.deadline_seconds, settings.max_body_bytes, _map)
 
 
 async def _map(call: Call, body: bytes, ticket: Ticket | None) -> Response:

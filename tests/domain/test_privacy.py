@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from mapper_domain.catalog import Catalog
 from mapper_domain.privacy import (
     MAX_LABEL_CHARS,
+    hashed_name,
+    is_hashed_name,
     is_label_like,
     is_name,
     is_reference,
@@ -133,3 +135,10 @@ def test_a_version_is_a_version_number(text: str, fit: bool) -> None:
 )
 def test_a_reference_points_elsewhere(text: str, fit: bool) -> None:
     assert is_reference(text) is fit
+
+
+def test_what_stands_for_a_name_that_may_not_be_stored_is_told_from_names() -> None:
+    stored = hashed_name("0123456789abcdef" * 4)
+    assert is_hashed_name(stored)
+    assert not is_hashed_name("unlisted-scanner")
+    assert "0123456789abcdef" * 2 not in stored

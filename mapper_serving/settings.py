@@ -58,6 +58,9 @@ class Settings(BaseSettings):
     engine: Literal["local", "vllm"] = Field(default="local", description="What runs the adapter.")
     engine_queue: int = Field(default=64, ge=1, description="Questions that may wait for the model at once.")
     engine_threads: int = Field(default=1, ge=1, description="Compute threads of the local engine.")
+    engine_socket: str = Field(
+        default="", description="Socket of the engine host that holds the adapters; whoever starts workers sets it."
+    )
     vllm_url: str = Field(default="", description="URL of a vLLM server that is not ours to start.")
     vllm_python: str = Field(
         default=".venv-vllm/bin/python", description="Interpreter of the environment vLLM is in, to start a server."

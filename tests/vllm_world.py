@@ -86,7 +86,7 @@ def vllm_world(
             **settings,
         }
     )
-    opener = VllmOpener(chosen, LocalOpener(chosen))
+    opener = VllmOpener(chosen, LocalOpener(chosen).adapter)
     try:
         yield VllmWorld(opener, layout, (adapter, weakened(adapter, folder / "halved", 0.5)), retriever, catalog, {})
     finally:

@@ -34,7 +34,7 @@ BUDGETS = {
     budget.name: budget
     for budget in (
         Budget(name="tiny", calls=150),
-        Budget(name="default", calls=450),
+        Budget(name="default", calls=350),
         Budget(name="full", calls=10_000),
     )
 }

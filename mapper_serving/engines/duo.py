@@ -7,6 +7,7 @@ adapter takes many of them, so it is asked second and only about the labels that
 
 import asyncio
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +15,7 @@ from typing import Protocol
 from mapper_domain.errors import EngineError, EngineOverloaded, EngineTimeout, ReleaseMismatch
 from mapper_domain.question import Question
 from mapper_domain.voices import LogProbs, Voice, contenders
-from mapper_serving.engines.base import Heard, silence
+from mapper_serving.engines.base import Engine, Heard, Parts, silence
 from mapper_serving.engines.line import Line, Scorer
 
 RETRIEVER_SECONDS = 0.5
@@ -33,6 +34,11 @@ PROBE = Question(detector="warm-up", label="email_address", kind="pii")
 class Adapter(Protocol):
     """An adapter's voice: reads instructions."""
 
+    @property
+    def problem(self) -> str:
+        """As `Engine.problem`."""
+        ...
+
     async def ask(self, question: str, deadline: float, among: Collection[str] | None = None) -> LogProbs:
         """Natural-log probability of every label; raises `EngineError` and its kinds as `Line.ask` does.
 
@@ -43,13 +49,27 @@ class Adapter(Protocol):
         """
         ...
 
+    async def close(self) -> None:
+        """Give back what it holds; what it was asked before may still be answered."""
+        ...
+
 
 class Duo:
-    """The part of an `Engine` that is the same wherever its adapter runs."""
+    """An `Engine`, the same wherever its adapter runs."""
 
     def __init__(self, adapter: Adapter, retriever: Scorer[Question]) -> None:
         self._adapter = adapter
         self._retriever = Line("retriever", retriever, most=RETRIEVER_QUEUE, together=RETRIEVER_TOGETHER)
+
+    @property
+    def problem(self) -> str:
+        """As `Engine.problem`."""
+        return self._adapter.problem
+
+    async def close(self) -> None:
+        """Let both voices go; what they have begun is answered."""
+        self._retriever.close()
+        await self._adapter.close()
 
     async def score(self, question: Question, deadline: float) -> Heard:
         """As `Engine.score`."""
@@ -91,6 +111,27 @@ class Duo:
 
 
 _VOICES: tuple[Voice, Voice] = ("retriever", "adapter")
+
+
+class Opener(ABC):
+    """Opens engines of releases, and holds what they share; its kinds differ in where the adapter is."""
+
+    def __call__(self, parts: Parts) -> Engine:
+        """As `OpenEngine`."""
+        retriever = load_retriever(parts.retriever, parts.labels)
+        return Duo(self.adapter(parts), retriever)
+
+    @abstractmethod
+    def adapter(self, parts: Parts) -> Adapter:
+        """The adapter of a release, warm. Called in a thread without a running loop.
+
+        Raises:
+            ReleaseMismatch: when it cannot be used.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give back what is shared; whoever waits for an adapter to be opened is told."""
 
 
 def load_retriever(folder: Path, labels: Sequence[str]) -> Scorer[Question]:

@@ -1,4 +1,4 @@
-"""The model in this very process: the adapter and the retriever, each in a thread of its own."""
+"""The adapter in this very process, in a thread of its own."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 from mapper_domain.errors import ReleaseMismatch
 from mapper_domain.question import Question
 from mapper_domain.voices import LogProbs
-from mapper_serving.engines.duo import PROBE, Duo, check, load_retriever
+from mapper_serving.engines.duo import PROBE, Duo, check
 from mapper_serving.engines.line import Line, Scorer
 
 TOGETHER = 4
@@ -42,49 +42,25 @@ class _Scored:
 
 
 class LocalAdapter:
-    """An adapter in a thread of this process; the `Adapter` of a `Duo`."""
-
-    def __init__(self, scorer: Narrowing, *, queue: int) -> None:
-        """An adapter before which `queue` questions may wait."""
-        self._line = Line("adapter", _Scored(scorer), most=queue, together=TOGETHER)
-
-    async def ask(self, question: str, deadline: float, among: Collection[str] | None = None) -> LogProbs:
-        """As `Adapter.ask`."""
-        return await self._line.ask(_Narrowed(question, among), deadline)
-
-    def close(self) -> None:
-        """Let the thread end when the questions it has are answered."""
-        self._line.close()
-
-
-class LocalEngine(Duo):
-    """An `Engine` over an adapter's and a retriever's scorer.
+    """An adapter in a thread of this process; the `Adapter` of a `Duo`.
 
     Attributes:
-        problem: as `Engine.problem`; set by whoever wanted another engine and could not have it.
+        problem: as `Engine.problem`: why another adapter was wanted and could not be had, or empty.
     """
 
-    def __init__(self, adapter: Narrowing, retriever: Scorer[Question], *, queue: int, problem: str = "") -> None:
-        """An engine.
-
-        Args:
-            adapter: reads instructions.
-            retriever: reads questions.
-            queue: questions that may wait for the adapter at once.
-            problem: why another engine was wanted, or empty.
-        """
+    def __init__(self, scorer: Narrowing, *, queue: int, problem: str = "") -> None:
+        """An adapter before which `queue` questions may wait."""
         self.problem = problem
-        self._local = LocalAdapter(adapter, queue=queue)
-        super().__init__(self._local, retriever)
+        self._line = Line("adapter", _Scored(scorer), most=queue, together=TOGETHER)
 
     @classmethod
     def load(
-        cls, base: Path, adapter: Path, retriever: Path, labels: Sequence[str], *, threads: int, queue: int
-    ) -> "LocalEngine":
-        """An engine for one release, warm: each voice has answered a question, and its answer was checked.
+        cls, base: Path, adapter: Path, labels: Sequence[str], *, threads: int, queue: int, problem: str = ""
+    ) -> "LocalAdapter":
+        """The adapter in a folder, warm: it has answered a question, and its answer was checked.
 
         Raises:
-            ReleaseMismatch: when a voice cannot be loaded or does not answer with a distribution over the labels.
+            ReleaseMismatch: when it cannot be loaded or does not answer with a distribution over the labels.
         """
         from mapper_model.scorer import LabelScorer
 
@@ -96,9 +72,26 @@ class LocalEngine(Duo):
                 f"The adapter cannot be loaded over its base model ({type(error).__name__}); promote another release."
             ) from error
         check({"adapter": said}, labels)
-        return cls(scorer, load_retriever(retriever, labels), queue=queue)
+        return cls(scorer, queue=queue, problem=problem)
+
+    async def ask(self, question: str, deadline: float, among: Collection[str] | None = None) -> LogProbs:
+        """As `Adapter.ask`."""
+        return await self._line.ask(_Narrowed(question, among), deadline)
 
     async def close(self) -> None:
-        """Let the voices' threads end; what they have begun is answered."""
-        self._local.close()
-        self._retriever.close()
+        """Let the thread end when the questions it has are answered."""
+        self._line.close()
+
+
+class LocalEngine(Duo):
+    """An `Engine` over scorers that are in this process already."""
+
+    def __init__(self, adapter: Narrowing, retriever: Scorer[Question], *, queue: int) -> None:
+        """An engine.
+
+        Args:
+            adapter: reads instructions.
+            retriever: reads questions.
+            queue: questions that may wait for the adapter at once.
+        """
+        super().__init__(LocalAdapter(adapter, queue=queue), retriever)

@@ -1,42 +1,44 @@
 """Which engine the settings ask for."""
 
-from typing import Protocol
-
-from mapper_serving.engines.base import Engine, OpenEngine, Parts
+from mapper_serving.engines.base import Parts
+from mapper_serving.engines.duo import Adapter, Opener
 from mapper_serving.settings import Settings
 
 
-class Opener(OpenEngine, Protocol):
-    """Opens engines, and holds what several of them share."""
-
-    def close(self) -> None:
-        """Give back what is shared; whoever waits for an engine to be opened is told."""
-        ...
-
-
-class LocalOpener:
-    """Opens the engine that runs in this process."""
+class LocalOpener(Opener):
+    """Opens engines whose adapter is in this process."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def __call__(self, parts: Parts, problem: str = "") -> Engine:
-        """As `OpenEngine`; `problem` is why another engine was wanted."""
-        from mapper_serving.engines.local import LocalEngine
+    def adapter(self, parts: Parts, problem: str = "") -> Adapter:
+        """As `Opener.adapter`; `problem` is why another one was wanted."""
+        from mapper_serving.engines.local import LocalAdapter
 
         threads, queue = self._settings.engine_threads, self._settings.engine_queue
-        engine = LocalEngine.load(
-            parts.base, parts.adapter, parts.retriever, parts.labels, threads=threads, queue=queue
+        return LocalAdapter.load(
+            parts.base, parts.adapter, parts.labels, threads=threads, queue=queue, problem=problem
         )
-        engine.problem = problem
-        return engine
 
     def close(self) -> None:
         """Nothing is shared."""
 
 
 def opener(settings: Settings) -> Opener:
-    """The opener of the engine that `settings.engine` names.
+    """The opener of the engines that a process which answers asks.
+
+    Raises:
+        EngineError: when vLLM is wanted and is not there.
+    """
+    if settings.engine_socket:
+        from mapper_serving.engines.shared import SharedOpener
+
+        return SharedOpener(settings.engine_socket)
+    return holder(settings)
+
+
+def holder(settings: Settings) -> Opener:
+    """The opener of the engines whose adapters this process holds, as `settings.engine` says.
 
     Raises:
         EngineError: when vLLM is wanted and is not there.
@@ -46,4 +48,9 @@ def opener(settings: Settings) -> Opener:
         return local
     from mapper_serving.engines.vllm import VllmOpener
 
-    return VllmOpener(settings, local)
+    return VllmOpener(settings, local.adapter)
+
+
+def needs_host(settings: Settings) -> bool:
+    """Whether workers need an engine host: not where one has been named, nor where a server is what they share."""
+    return not settings.engine_socket and not (settings.engine == "vllm" and settings.vllm_url)

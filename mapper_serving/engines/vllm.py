@@ -1,4 +1,4 @@
-"""vLLM as the engine: the adapter on a server of its own, the retriever in this process.
+"""vLLM as the engine: the adapter on a server of its own.
 
 A server of ours is started when a release needs one and ended when none does. Adapters come and go while it runs, under
 names that are hashes of their content: for a name it knew vLLM may answer from what it computed before. Merged into its
@@ -11,22 +11,20 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Final
 
 import structlog
 
 from mapper_domain.errors import EngineError, ReleaseMismatch
-from mapper_domain.question import Question
 from mapper_domain.release import sha256_text
-from mapper_domain.voices import LogProbs, contenders
+from mapper_domain.voices import LogProbs
 from mapper_serving.engines import memory
-from mapper_serving.engines.base import Engine, Parts
+from mapper_serving.engines.base import Parts
 from mapper_serving.engines.child import Launch, Spec, room_for
-from mapper_serving.engines.duo import PROBE, Duo, check, load_retriever
+from mapper_serving.engines.duo import PROBE, Adapter, Opener, check
 from mapper_serving.engines.fleet import Fleet
-from mapper_serving.engines.line import Scorer
 from mapper_serving.engines.remote import RemoteAdapter
 from mapper_serving.engines.server import Server
 from mapper_serving.settings import Settings
@@ -40,19 +38,17 @@ OVERHEAD: Final = 2 * memory.GIB
 log = structlog.get_logger(__name__)
 
 
-class VllmEngine(Duo):
-    """An `Engine` whose adapter is on a vLLM server."""
+class VllmAdapter:
+    """An adapter on a vLLM server; the `Adapter` of a `Duo`."""
 
-    def __init__(self, adapter: RemoteAdapter, retriever: Scorer[Question], give_back: Callable[[], None]) -> None:
-        """An engine.
+    def __init__(self, remote: RemoteAdapter, give_back: Callable[[], None]) -> None:
+        """An adapter.
 
         Args:
-            adapter: on the server.
-            retriever: reads questions.
+            remote: asks it.
             give_back: called once, in a thread, when nobody asks any more.
         """
-        super().__init__(adapter, retriever)
-        self._remote = adapter
+        self._remote = remote
         self._give_back = give_back
 
     @property
@@ -60,39 +56,37 @@ class VllmEngine(Duo):
         """As `Engine.problem`."""
         return self._remote.problem
 
+    async def ask(self, question: str, deadline: float, among: Collection[str] | None = None) -> LogProbs:
+        """As `Adapter.ask`."""
+        return await self._remote.ask(question, deadline, among)
+
     async def close(self) -> None:
-        """Let the server forget the adapter; the last engine of a server of ours ends it."""
-        self._retriever.close()
+        """Let the server forget the adapter; the last one of a server of ours ends it."""
         await self._remote.close()
         await asyncio.to_thread(self._give_back)
 
 
-class VllmOpener:
-    """Opens engines of releases.
+class VllmOpener(Opener):
+    """Opens engines whose adapter is on a vLLM server.
 
     Attributes:
         fleet: the servers they share.
     """
 
-    def __init__(self, settings: Settings, smaller: Callable[[Parts, str], Engine]) -> None:
+    def __init__(self, settings: Settings, smaller: Callable[[Parts, str], Adapter]) -> None:
         """An opener.
 
         Args:
             settings: `vllm_*`.
-            smaller: opens the engine that answers where memory is short, and is told why.
+            smaller: opens the adapter that answers where memory is short, and is told why.
 
         Raises:
-            EngineError: when there is neither a server nor a vLLM to start, or several workers would start one.
+            EngineError: when there is neither a server nor a vLLM to start.
         """
         if not settings.vllm_url and shutil.which(settings.vllm_python) is None:
             raise EngineError(
                 f"There is no vLLM at {settings.vllm_python}: run `make setup-vllm`, or set MAPPER_VLLM_PYTHON to the "
                 "interpreter of an environment that has it, or MAPPER_VLLM_URL to a server."
-            )
-        if not settings.vllm_url and settings.workers > 1:
-            raise EngineError(
-                f"{settings.workers} workers would start a vLLM each: start one yourself and name it by "
-                "MAPPER_VLLM_URL, or set MAPPER_WORKERS=1; docs/vllm.md says how."
             )
         self._settings = settings
         self._smaller = smaller
@@ -105,22 +99,20 @@ class VllmOpener:
         )
         self._merged = folder / "merged"
 
-    def __call__(self, parts: Parts) -> Engine:
-        """As `OpenEngine`."""
+    def adapter(self, parts: Parts) -> Adapter:
+        """As `Opener.adapter`."""
         if short := self._shortage(parts):
             log.warning("engine.smaller", reason=short)
             return self._smaller(parts, short)
-        retriever = load_retriever(parts.retriever, parts.labels)
         try:
             server, give_back = self._merge(parts) if self._settings.vllm_merged else self._load(parts)
             try:
-                adapter = self._voice(server, parts, retriever.score([PROBE])[0])
+                return VllmAdapter(self._voice(server, parts), give_back)
             except BaseException:
                 give_back()
                 raise
         except EngineError as error:
             raise ReleaseMismatch(f"vLLM does not serve the adapter. {error}") from error
-        return VllmEngine(adapter, retriever, give_back)
 
     def spec(self, parts: Parts) -> Spec:
         """The server a release's adapter is loaded into."""
@@ -169,14 +161,8 @@ class VllmOpener:
             raise
         return server, give_back
 
-    def _voice(self, server: Server, parts: Parts, heard: LogProbs) -> RemoteAdapter:
-        """The adapter, warm: held to the schema it has answered, and with a distribution over the labels.
-
-        Args:
-            server: that has it.
-            parts: of its release.
-            heard: what the retriever says of the probe.
-        """
+    def _voice(self, server: Server, parts: Parts) -> RemoteAdapter:
+        """The adapter, warm: held to the schema it has answered, and with a distribution over the labels."""
         from mapper_model.tokens import Tokens
 
         tokens, name, seconds = Tokens(parts.base), content_name(parts), self._settings.vllm_start_seconds
@@ -188,7 +174,7 @@ class VllmOpener:
         async def ask() -> None:
             try:
                 deadline = asyncio.get_running_loop().time() + seconds
-                said = await adapter.ask(PROBE.instruction, deadline, contenders(heard))
+                said = await adapter.ask(PROBE.instruction, deadline)
             finally:
                 await adapter.close()
             check({"adapter": said}, parts.labels)

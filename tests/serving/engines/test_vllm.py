@@ -134,7 +134,7 @@ def test_an_adapter_that_does_not_fit_is_refused_and_the_server_stays(vllm: Vllm
 
 def test_with_little_memory_the_local_engine_answers_and_says_so(vllm: VllmWorld, first: Parts) -> None:
     settings = Settings(engine="vllm", vllm_python="python3", vllm_memory_bytes=1 << 60, artifacts=vllm.layout.root)
-    opener = VllmOpener(settings, LocalOpener(settings))
+    opener = VllmOpener(settings, LocalOpener(settings).adapter)
     engine = opener(first)
     assert engine.problem.startswith("Memory is short: vLLM takes 1073741824.0 GiB")
     assert engine.problem.endswith("the local engine answers.")

@@ -7,7 +7,7 @@ import uvicorn
 from pydantic import ValidationError
 
 from mapper_domain.errors import MapperError
-from mapper_serving import logs, workers
+from mapper_serving import garbage, logs, workers
 from mapper_serving.app import create_app
 from mapper_serving.patience import Patience
 from mapper_serving.settings import Settings
@@ -44,6 +44,7 @@ def main() -> int:
     )
     patience = Patience(settings.request_seconds)
     server = Server(config, lambda: app.state.service.leaving.set(), settings.drain_seconds, patience)
+    garbage.settle()
     with suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has answered it
         server.run([shared] if shared else None)
     return 0 if server.started else 1

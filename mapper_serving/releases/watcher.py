@@ -5,7 +5,6 @@ the release. A release that cannot serve is refused with a reason, and the last 
 """
 
 import asyncio
-import gc
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -15,6 +14,7 @@ import structlog
 
 from mapper_domain.errors import ReleaseCorrupt, ReleaseError, ReleaseMismatch, ReleaseMissing, ReleaseUnreachable
 from mapper_domain.release import Pointer
+from mapper_serving import garbage
 from mapper_serving.releases.canary import Passed, Stops
 from mapper_serving.releases.leases import Leases
 from mapper_serving.releases.loading import Loader, close
@@ -239,7 +239,7 @@ class Releases:
         except Exception as error:  # whatever an engine does on its way out
             log.error("release.not_closed", release=release, exc_info=error)
         del serving
-        gc.collect()
+        garbage.settle()
         self._metrics.observe("mapper_release_drain_duration_seconds", time.monotonic() - started)
         log.info("release.closed", release=release)
 

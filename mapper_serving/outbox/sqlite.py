@@ -7,19 +7,19 @@ day 1, 2, 3 … and updates the day's counts in the same transaction, so counts 
 import json
 import sqlite3
 import threading
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from mapper_serving.outbox.rows import Event, Rejection, Replay, Row
+import orjson
+
+from mapper_serving.outbox.rows import Event, Replay, Row
 from mapper_serving.outbox.store import Backlog, StoredEvent, StoreFailed, Submission
 
 PAGE_BYTES: Final = 4096
 BUSY_SECONDS: Final = 10.0
-ROWS_OF_A_STATEMENT: Final = 1000
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS days (
@@ -45,13 +45,28 @@ CREATE TABLE IF NOT EXISTS replays (
     status INTEGER NOT NULL, headers TEXT NOT NULL, body BLOB, expires_at TEXT NOT NULL,
     PRIMARY KEY (tenant_id, route, key_sha256)
 ) STRICT, WITHOUT ROWID;
+CREATE VIEW IF NOT EXISTS received AS
+    SELECT '' AS tenant_id, '' AS day, '' AS id, '' AS moment, '' AS code, '' AS record, '' AS event WHERE false;
+CREATE TRIGGER IF NOT EXISTS accept INSTEAD OF INSERT ON received WHEN NEW.code IS NULL BEGIN
+    INSERT INTO days (tenant_id, day, accepted, rejected) VALUES (NEW.tenant_id, NEW.day, 1, 0)
+        ON CONFLICT DO UPDATE SET accepted = accepted + 1;
+    INSERT INTO events SELECT tenant_id, day, accepted, NEW.id, NEW.moment, NEW.record, NEW.event
+        FROM days WHERE tenant_id = NEW.tenant_id AND day = NEW.day;
+END;
+CREATE TRIGGER IF NOT EXISTS reject INSTEAD OF INSERT ON received WHEN NEW.code IS NOT NULL BEGIN
+    INSERT INTO days (tenant_id, day, accepted, rejected) VALUES (NEW.tenant_id, NEW.day, 0, 1)
+        ON CONFLICT DO UPDATE SET rejected = rejected + 1;
+    INSERT INTO rejections SELECT tenant_id, day, rejected, NEW.id, NEW.moment, NEW.code
+        FROM days WHERE tenant_id = NEW.tenant_id AND day = NEW.day;
+END;
 """
+"""Rows go in through the view `received`; its triggers number and count them in the same statement."""
 
-_COUNT = """
-INSERT INTO days (tenant_id, day, accepted, rejected) VALUES (?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET accepted = accepted + excluded.accepted, rejected = rejected + excluded.rejected
-RETURNING accepted, rejected
+_STORE = """
+INSERT INTO received SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
+FROM json_each(?)
 """
+"""One statement for a whole batch: each step gives up Python's interpreter lock, and waits to get it back."""
 
 _KEEP = """
 INSERT INTO replays VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -104,7 +119,14 @@ class SqliteStore:
 
     def append(self, submissions: Sequence[Submission], now: datetime) -> Sequence[bool]:
         """As `Store.append`."""
-        with told(), transaction(self._writer):
+        with told():
+            if any(submission.replay for submission in submissions):
+                return self._append_with_replays(submissions, now)
+            self._insert([row for submission in submissions for row in submission.rows], now)
+        return [True] * len(submissions)
+
+    def _append_with_replays(self, submissions: Sequence[Submission], now: datetime) -> Sequence[bool]:
+        with transaction(self._writer):
             stored = [not s.replay or self._keep(s.replay, now) for s in submissions]
             self._insert([row for s, kept in zip(submissions, stored, strict=True) if kept for row in s.rows], now)
         return stored
@@ -114,26 +136,14 @@ class SqliteStore:
         return self._writer.execute(_KEEP, (*values, sortable(now))).rowcount == 1
 
     def _insert(self, rows: Sequence[Row], now: datetime) -> None:
-        """Count the rows of each tenant and day, which numbers them, and store them."""
         moment = sortable(now)
-        days: defaultdict[tuple[str, str], tuple[list[Event], list[Rejection]]] = defaultdict(lambda: ([], []))
-        for row in rows:
-            events, rejections = days[row.tenant_id, row.day]
-            events.append(row) if isinstance(row, Event) else rejections.append(row)
-        for key, (events, rejections) in days.items():
-            counted = self._writer.execute(_COUNT, (*key, len(events), len(rejections))).fetchall()
-            ((accepted, rejected),) = counted
-            numbered = enumerate(events, start=accepted - len(events) + 1)
-            self._store("events", [(*key, n, e.event_id, moment, e.record, e.event) for n, e in numbered])
-            refused = enumerate(rejections, start=rejected - len(rejections) + 1)
-            self._store("rejections", [(*key, n, r.rejection_id, r.occurred_at, r.code) for n, r in refused])
-
-    def _store(self, table: str, rows: Sequence[tuple[object, ...]]) -> None:
-        """Few statements: each gives up Python's interpreter lock, and waits to get it back."""
-        for some in (rows[start : start + ROWS_OF_A_STATEMENT] for start in range(0, len(rows), ROWS_OF_A_STATEMENT)):
-            places = ",".join([f"({','.join('?' * len(some[0]))})"] * len(some))
-            values = [value for row in some for value in row]
-            self._writer.execute(f"INSERT INTO {table} VALUES {places}", values)  # noqa: S608  (a constant's name)
+        batch = [
+            (row.tenant_id, row.day, row.event_id, moment, None, row.record, row.event)
+            if isinstance(row, Event)
+            else tuple(row)
+            for row in rows
+        ]
+        self._writer.execute(_STORE, (orjson.dumps(batch).decode(),))
 
     def backlog(self) -> Backlog:
         """As `Store.backlog`."""

@@ -6,11 +6,13 @@ Only the encoder. What is nearest to what, and any classifier on top, belongs to
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from transformers import AutoModel, AutoTokenizer
+from transformers.utils import logging
 
 from mapper_domain.errors import EngineError
 
@@ -37,12 +39,18 @@ def model_folder(package: str = PACKAGE) -> Path:
     return Path(str(weights.locate())).parent
 
 
+def pretrained(folder: Path) -> Any:
+    """The model in a folder, in float32; a service's log has no place for a progress bar."""
+    logging.disable_progress_bar()
+    return AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
+
+
 class SentenceEncoder:
     """MiniLM sentence embeddings (Reimers and Gurevych 2019, arXiv 1908.10084): mean pooling, then L2 norm 1."""
 
     def __init__(self, folder: Path) -> None:
         self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        self._model = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32).eval()
+        self._model = pretrained(folder).eval()
         self.size: int = self._model.config.hidden_size
 
     @classmethod

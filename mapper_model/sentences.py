@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoTokenizer
 
 from mapper_domain.errors import ReleaseCorrupt
 from mapper_domain.question import Question
-from mapper_model.encoder import model_folder
+from mapper_model.encoder import model_folder, pretrained
 from mapper_model.features import spoken
 
 FROZEN = 2
@@ -47,7 +47,7 @@ class SentenceClassifier(nn.Module):  # type: ignore[misc]  # torch is untyped h
         super().__init__()
         folder = model_folder()
         self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        self._encoder = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
+        self._encoder = pretrained(folder)
         self._head = nn.Linear(self._encoder.config.hidden_size, labels)
         nn.init.zeros_(self._head.weight)
         nn.init.zeros_(self._head.bias)

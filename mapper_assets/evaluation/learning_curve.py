@@ -161,9 +161,11 @@ def _train(
     """Folders of the adapter by the steps it had taken."""
     import torch
     from transformers import AutoModelForCausalLM, TrainerCallback, set_seed
+    from transformers.utils import logging
 
     from mapper_model.tokens import Tokens
 
+    logging.disable_progress_bar()
     plan, profile = splits.plan(catalog), BASES[parameters.base]
     rows = dataset.build(catalog, lexicon, plan, generate(catalog, plan), profile="full", seed=parameters.seed)
     sha256, path = dataset.write(rows, layout)

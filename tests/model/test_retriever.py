@@ -1,5 +1,7 @@
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -116,3 +118,16 @@ def test_the_installed_encoder_is_used_where_none_is_given(tiny_retriever: Path)
     retriever = Retriever.load(tiny_retriever)
     assert best(retriever, ask("credit card number")) == "PII.Identifier.CreditCard"
     assert len(retriever.labels) == len(set(retriever.labels)) > 100
+
+
+def test_a_stored_retriever_answers_without_torch(tiny_retriever: Path) -> None:
+    code = """
+import sys
+from pathlib import Path
+from mapper_domain.question import Question
+from mapper_model.retriever import Retriever
+said = Retriever.load(Path(sys.argv[1])).score([Question(detector="some-guard", label="email address")])[0]
+print(max(said, key=said.get), "torch" in sys.modules)
+"""
+    run = subprocess.run([sys.executable, "-c", code, str(tiny_retriever)], capture_output=True, text=True, check=False)
+    assert (run.stdout.strip(), run.returncode) == (f"{EMAIL} False", 0), run.stderr

@@ -3,7 +3,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from mapper_assets.training.tunable import TunableClassifier
 from mapper_domain.errors import ReleaseCorrupt
 from mapper_domain.question import Question
 from mapper_model.sentences import FROZEN, SentenceClassifier, sentence
@@ -14,13 +16,12 @@ LABELS = 3
 @pytest.fixture(scope="module")
 def classifier() -> SentenceClassifier:
     """Untuned layers below a linear layer that was drawn by lot."""
-    fresh = SentenceClassifier(LABELS)
     drawn = np.random.default_rng(1)
     tensors = {
         name: drawn.normal(0, 0.1, values.shape).astype(np.float32) if "head" in name else values
-        for name, values in fresh.tensors().items()
+        for name, values in TunableClassifier(LABELS).tensors().items()
     }
-    return SentenceClassifier.of(tensors, LABELS)
+    return SentenceClassifier(tensors, LABELS)
 
 
 def ask(label: str, description: str = "") -> Question:
@@ -40,7 +41,7 @@ def test_it_reads_plain_words_and_the_description_behind_them(question: Question
 
 
 def test_one_that_knows_nothing_finds_all_labels_equally_probable() -> None:
-    said = SentenceClassifier(LABELS).score([ask("phone")])
+    said = SentenceClassifier(TunableClassifier(LABELS).tensors(), LABELS).score([ask("phone")])
     assert said == pytest.approx(np.full((1, LABELS), math.log(1 / LABELS)))
 
 
@@ -63,14 +64,26 @@ def test_only_the_upper_layers_and_the_linear_layer_are_stored(classifier: Sente
     assert not any("embeddings" in name for name in classifier.tensors())
 
 
+def test_it_scores_as_the_one_that_was_tuned_does() -> None:
+    torch.manual_seed(1)
+    tuned = TunableClassifier(LABELS)
+    for parameter in tuned.head():
+        torch.nn.init.normal_(parameter)
+    questions = [ask("phone"), ask("US_SSN", "A number the United States give every resident."), ask("x"), ask("")]
+    with torch.inference_mode():
+        wanted = torch.log_softmax(tuned([sentence(question) for question in questions]).double(), dim=1)
+    said = SentenceClassifier(tuned.tensors(), LABELS).score(questions)
+    assert said == pytest.approx(wanted.numpy(), abs=1e-4)
+
+
 def test_what_was_stored_answers_as_before(classifier: SentenceClassifier) -> None:
-    again = SentenceClassifier.of(classifier.tensors(), LABELS)
+    again = SentenceClassifier(classifier.tensors(), LABELS)
     assert again.score([ask("phone")]) == pytest.approx(classifier.score([ask("phone")]))
 
 
 def test_tensors_of_another_number_of_labels_are_refused(classifier: SentenceClassifier, tmp_path: Path) -> None:
     with pytest.raises(ReleaseCorrupt, match="tensors it should have"):
-        SentenceClassifier.of(classifier.tensors(), LABELS + 1)
+        SentenceClassifier(classifier.tensors(), LABELS + 1)
 
 
 def test_nothing_asked_is_nothing_answered(classifier: SentenceClassifier) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from scipy.special import erf
+from threadpoolctl import ThreadpoolController
 
 from mapper_domain.errors import EngineError
 
@@ -27,6 +28,9 @@ EPSILON = 1e-12
 
 NOWHERE = -1e9
 """Added to the score of a token that is only there to fill up a row."""
+
+FEW = 64
+"""Texts up to which a second thread costs more than it saves, and may be wanted by a request or another voice."""
 
 Array = NDArray[np.float32]
 
@@ -76,10 +80,15 @@ class MiniLM:
         self._tokenizer.enable_truncation(max_tokens)
         self._tokenizer.enable_padding()
         self.size = self.shapes["embeddings.LayerNorm.weight"][0]
+        self._threads = ThreadpoolController()
         self._layers = sum(name.endswith("attention.self.query.weight") for name in installed)
 
     def encode(self, texts: Sequence[str]) -> Array:
         """The mean of each text's token vectors, shape (texts, size)."""
+        with self._threads.limit(limits=1 if len(texts) <= FEW else None, user_api="blas"):
+            return self._encode(texts)
+
+    def _encode(self, texts: Sequence[str]) -> Array:
         rows = self._tokenizer.encode_batch(list(texts))
         ids = np.array([row.ids for row in rows])
         mask = np.array([row.attention_mask for row in rows], dtype=np.float32)

@@ -25,7 +25,7 @@ SCALE = 12.0
 ENCODER, HEAD, BIAS = "_encoder.", "_head.weight", "_head.bias"
 """Names of stored tensors: of the encoder's begin with the first, those of the linear layer are the others."""
 
-_BATCH = 64
+_BATCH = 256
 
 
 class SentenceClassifier:

@@ -11,15 +11,16 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from types import FrameType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import structlog
 
 from mapper_domain.errors import EngineError, MapperError
 from mapper_serving import logs
-from mapper_serving.engines.base import Parts, silence
+from mapper_serving.engines.base import silence
 from mapper_serving.engines.duo import Adapter, Opener
 from mapper_serving.engines.opening import holder
 from mapper_serving.engines.shelf import Shelf
@@ -95,36 +96,35 @@ class _Guest:
                 self._shelf.leave(held.release)
             self._writer.close()
 
-    def _do(self, message: list[object]) -> None:
+    def _do(self, message: list[Any]) -> None:
         match message:
             case ["ask", *asked]:
-                ask = Ask(*asked)  # type: ignore[arg-type]
-                self._asking[ask.number] = asyncio.create_task(self._answer(ask))
+                ask = Ask(*asked)
+                _keep(self._asking, ask.number, self._answer(ask))
             case ["drop", int(number)]:
                 if number in self._asking:
                     self._asking[number].cancel()
             case ["open", int(held), *parts]:
-                self._opening[held] = asyncio.create_task(self._open(held, parts_received(*parts)))  # type: ignore[arg-type]
+                _keep(self._opening, held, self._open(held, parts))
             case ["close", int(held)]:
-                if held in self._opening:
-                    self._opening[held].cancel()
-                elif held in self._held:
+                if held in self._held:
                     self._shelf.leave(self._held.pop(held).release)
+                elif held in self._opening:
+                    self._opening[held].cancel()
 
-    async def _open(self, held: int, parts: Parts) -> None:
+    async def _open(self, held: int, sent: list[Any]) -> None:
         try:
+            parts = parts_received(*sent)
             adapter = await self._shelf.take(parts)
         except MapperError as error:
             self._say("refused", held, str(error))
         except Exception as error:  # an error of some library
-            log.error("adapter.not_opened", release=parts.manifest.id, exc_info=error)
+            log.error("adapter.not_opened", exc_info=error)
             self._say("refused", held, f"{type(error).__name__} while the adapter was opened.")
         else:
             self._held[held] = _Held(parts.manifest.id, parts.labels, adapter)
             self._say("opened", held)
             self._tell()
-        finally:
-            del self._opening[held]
 
     async def _answer(self, ask: Ask) -> None:
         try:
@@ -141,8 +141,6 @@ class _Guest:
         except Exception as error:  # the worker goes on
             log.error("adapter.failed", exc_info=error)
             self._say("failed", ask.number, "error", f"The adapter failed with {type(error).__name__}.")
-        finally:
-            del self._asking[ask.number]
 
     async def _beat(self) -> None:
         while True:
@@ -160,22 +158,24 @@ class _Guest:
             self._writer.write(packed(*message))
 
 
-async def host(opener: Opener, path: str, leaving: asyncio.Event, patience: float) -> None:
-    """Be the engine host at a socket until told to leave, and then for as long as there are workers.
+def _keep(tasks: dict[int, "asyncio.Task[None]"], number: int, work: Coroutine[Any, Any, None]) -> None:
+    """Begin some work, and know it by a number until it is done."""
+    tasks[number] = asyncio.create_task(work)
+    tasks[number].add_done_callback(lambda _task: tasks.pop(number, None))
+
+
+@asynccontextmanager
+async def hosting(opener: Opener, path: str) -> AsyncIterator[Host]:
+    """A host that answers at a socket until the block ends.
 
     Args:
         opener: opens the adapters; closed in the end.
-        path: of the socket.
-        leaving: set when it shall leave.
-        patience: longest wait for workers to leave first, in seconds.
+        path: of the socket; one that a host left there is replaced.
     """
     here = Host(opener)
     server = await asyncio.start_unix_server(here.meet, path)
     try:
-        await leaving.wait()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(patience):
-                await here.empty.wait()
+        yield here
     finally:
         server.close()
         await asyncio.to_thread(opener.close)
@@ -198,27 +198,40 @@ def main(arguments: list[str]) -> int:
         return 2
     patience = settings.drain_seconds + settings.shutdown_seconds + settings.shutdown_ship_seconds
     asyncio.run(_attached(opener, arguments[0], said, patience))
-    os._exit(0)  # without waiting for a thread that still loads a model
+    return 0
 
 
 async def _attached(opener: Opener, path: str, said: int, patience: float) -> None:
-    """Be the host of whoever is at the other ends of standard input and of `said`."""
+    """Be the host of whoever is at the other ends of standard input and of `said`, and end this process with it.
+
+    Args:
+        opener: opens the adapters.
+        path: of the socket.
+        said: descriptor that beats go to.
+        patience: seconds workers get to leave first, once standard input is closed.
+    """
     leaving, loop = asyncio.Event(), asyncio.get_running_loop()
 
     def watch() -> None:
         sys.stdin.buffer.read()
         loop.call_soon_threadsafe(leaving.set)
 
-    async def beat() -> None:
-        while True:
-            with contextlib.suppress(OSError):  # nobody reads: nobody is there, or it is too busy
-                os.write(said, BEAT)
-            await asyncio.sleep(BEAT_SECONDS)
-
     threading.Thread(target=watch, name="parent", daemon=True).start()
-    beating = asyncio.create_task(beat())
-    await host(opener, path, leaving, patience)
-    beating.cancel()
+    async with hosting(opener, path) as here:
+        beating = asyncio.create_task(_beat(said))
+        await leaving.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await here.empty.wait()
+        beating.cancel()
+    os._exit(0)  # without waiting for a thread that still loads a model
+
+
+async def _beat(said: int) -> None:
+    while True:
+        with contextlib.suppress(OSError):  # whoever should read it is too busy, or gone
+            os.write(said, BEAT)
+        await asyncio.sleep(BEAT_SECONDS)
 
 
 def _noted(_number: int, _frame: FrameType | None) -> None:

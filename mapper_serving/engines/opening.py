@@ -16,9 +16,7 @@ class LocalOpener(Opener):
         from mapper_serving.engines.local import LocalAdapter
 
         threads, queue = self._settings.engine_threads, self._settings.engine_queue
-        return LocalAdapter.load(
-            parts.base, parts.adapter, parts.labels, threads=threads, queue=queue, problem=problem
-        )
+        return LocalAdapter.load(parts.base, parts.adapter, parts.labels, threads=threads, queue=queue, problem=problem)
 
     def close(self) -> None:
         """Nothing is shared."""

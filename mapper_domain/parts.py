@@ -202,11 +202,14 @@ def number(value: JsonValue, place: str) -> float:
     """The value as a number.
 
     Raises:
-        PayloadError: when it is anything else, naming the place.
+        PayloadError: when it is anything else, or larger than a double holds, naming the place.
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise PayloadError(f"There is {_kind(value)} at {place!r} where a number is expected.")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise PayloadError(f"The number at {place!r} is too large.") from None
 
 
 def _object(expression: str, entry: JsonValue) -> Mapping[str, JsonValue]:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, cast
 
-import orjson
 from pydantic import (
     AwareDatetime,
     Field,
@@ -14,6 +13,7 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
+from pydantic_core import to_json
 
 from mapper_domain.detectors import Detector
 from mapper_domain.events import Environment
@@ -165,7 +165,7 @@ def _of_fit_length(request: MapRequest, settings: Settings) -> MapRequest:
     output = request.output
     if isinstance(output, str) and len(output) <= MAX_LABEL:
         return request
-    if len(orjson.dumps(output)) > settings.max_output_bytes:
+    if len(to_json(output)) > settings.max_output_bytes:
         raise Refusal(
             Code.OUTPUT_TOO_LONG,
             f"A detector's output may take {settings.max_output_bytes} bytes of JSON; "

@@ -94,6 +94,11 @@ def test_no_answer_breaks_the_reader(name: str, output: Any) -> None:
     assert all(isinstance(finding, Finding) for finding in found)
 
 
+def test_a_score_larger_than_a_double_holds_is_refused() -> None:
+    with pytest.raises(PayloadError, match="too large"):
+        findings([{"label": "toxic", "score": 10**400}], SCORED_LABELS)
+
+
 @pytest.mark.parametrize("payload", [None, SCORED_LABELS, Payload()])
 def test_plain_text_is_one_label(payload: Payload | None) -> None:
     assert findings("S1", payload) == (Finding(label="S1"),)

@@ -30,6 +30,18 @@ BROKEN: dict[str, tuple[bytes, dict[str, str], int, str]] = {
     "a long label": (b'{"detector":"presidio","output":"' + b"x" * 300 + b'"}', JSON, 413, "output-too-long"),
     "prose": (b'{"detector":"presidio","output":"' + SECRET.encode() + b'\\nline"}', JSON, 422, "unreadable-output"),
     "another shape": (b'{"detector":"presidio","output":{"x":1}}', JSON, 422, "unreadable-output"),
+    "a number of 31 digits": (
+        b'{"detector":"presidio","output":1' + b"0" * 30 + b"}",
+        JSON,
+        422,
+        "unreadable-output",
+    ),
+    "a score of 401 digits": (
+        b'{"detector":"presidio","output":[{"entity_type":"US_SSN","score":1' + b"0" * 400 + b"}]}",
+        JSON,
+        422,
+        "unreadable-output",
+    ),
     "unknown detector": (b'{"detector":"presidoi","output":"US_SSN"}', JSON, 404, "unknown-detector"),
 }
 

@@ -21,9 +21,9 @@ counted; those of the model are of {questions} questions.
 {table}
 The echo is a bare FastAPI application that answers with the body it was sent, under the same server with one worker.
 A known label is answered from the release's cache; its event is on disk, in an SQLite outbox with `synchronous=FULL`,
-before the answer leaves. An unseen label is one of the catalogue behind `x-`, so that no reviewed mapping answers it; each
-detector was asked about once before, so that what its prompts begin with is computed already. A plain prefill is one
-forward pass over the whole prompt with the same weights in the same thread, without scoring anything.
+before the answer leaves. An unseen label is one of the catalogue behind `x-`, so that no reviewed mapping answers it;
+each detector was asked about once before, so that what its prompts begin with is computed already. A plain prefill is
+one forward pass over the whole prompt with the same weights in the same thread, without scoring anything.
 """
 
 

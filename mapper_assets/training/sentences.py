@@ -13,14 +13,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mapper_assets.training.lessons import Lesson
 from mapper_domain.catalog import content_hash
 from mapper_domain.layout import Layout
 from mapper_domain.question import Question
 from mapper_domain.value import Value
-from mapper_model.minilm import Array
-from mapper_model.sentences import SentenceClassifier, sentence
+
+if TYPE_CHECKING:
+    from mapper_model.sentences import SentenceClassifier
 
 RECIPE = "1"
 """To be raised whenever the same lessons would give other weights."""
@@ -66,7 +68,7 @@ def tuned(
     seed: int,
     threads: int,
     log: Callable[[str], None],
-) -> SentenceClassifier:
+) -> "SentenceClassifier":
     """The classifier tuned on these lessons, now or in an earlier run.
 
     Args:
@@ -80,6 +82,7 @@ def tuned(
     from safetensors.numpy import load_file, save_file
 
     from mapper_assets.training.train_retriever import examples
+    from mapper_model.sentences import SentenceClassifier
 
     tuning = Tuning(
         lessons_sha256=content_hash(lessons),
@@ -92,18 +95,18 @@ def tuned(
     if (folder / WEIGHTS).is_file():
         log(f"A sentence classifier was tuned on these {len(lessons)} lessons before.")
         return SentenceClassifier(load_file(folder / WEIGHTS), len(labels))
-    tensors = tune(examples(lessons, seed), labels, steps=steps, seed=seed, threads=threads, log=log)
+    classifier = tune(examples(lessons, seed), labels, steps=steps, seed=seed, threads=threads, log=log)
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=".sentences-", dir=folder.parent))
     try:
-        save_file(tensors, partial / WEIGHTS)
+        save_file(dict(classifier.tensors()), partial / WEIGHTS)
         (partial / "tuning.json").write_text(tuning.model_dump_json(indent=2) + "\n")
         partial.chmod(0o755)
         if not folder.exists():
             partial.replace(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return SentenceClassifier(tensors, len(labels))
+    return classifier
 
 
 def tune(
@@ -114,12 +117,13 @@ def tune(
     seed: int,
     threads: int,
     log: Callable[[str], None],
-) -> dict[str, Array]:
-    """The tensors of a classifier of all labels, tuned on questions with the label to give."""
+) -> "SentenceClassifier":
+    """A classifier of all labels, tuned on questions with the label to give."""
     import torch
     from torch import nn
 
     from mapper_assets.training.tunable import TunableClassifier
+    from mapper_model.sentences import SentenceClassifier, sentence
 
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
@@ -150,7 +154,7 @@ def tune(
             left = (time.monotonic() - started) / step * (steps - step)
             recent = sum(losses[-PROGRESS:]) / PROGRESS
             log(f"step {step}/{steps}  loss {recent:.4f}  about {left:.0f} s left")
-    return classifier.tensors()
+    return SentenceClassifier(classifier.tensors(), len(labels))
 
 
 def _batches(texts: Sequence[tuple[str, int]], seed: int) -> Iterator[list[tuple[str, int]]]:

@@ -1,7 +1,7 @@
 """`python -m mapper_serving.engines.host SOCKET`: the engine host, one process that holds the adapters of all workers.
 
-It is started by whoever starts the workers (`hosting`), asked by them (`link`), and leaves when its standard input is
-closed, after the last worker has. A connection that ends gives back what it had opened. On standard output it says
+It is started by whoever starts the workers (`host_process`), asked by them (`link`), and leaves when its standard input
+is closed, after the last worker has. A connection that ends gives back what it had opened. On standard output it says
 twice a second that it is there.
 """
 

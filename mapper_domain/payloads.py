@@ -7,6 +7,7 @@ label means is no concern of this module. Nothing here ever puts a piece of an a
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from itertools import islice
 from typing import Self
 
 from pydantic import Field, JsonValue, model_validator
@@ -165,10 +166,13 @@ def _parse_json(text: str) -> JsonValue:
 
 
 def _distinct(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    every = tuple(islice(found, MAX_FINDINGS + 1))
+    if len(every) > MAX_FINDINGS:
+        raise PayloadError(f"The answer has more than {MAX_FINDINGS} findings; send it in pieces.")
+    if len(every) == 1:
+        return every
     by_key: dict[tuple[str, str | None], Finding] = {}
-    for count, finding in enumerate(found, start=1):
-        if count > MAX_FINDINGS:
-            raise PayloadError(f"The answer has more than {MAX_FINDINGS} findings; send it in pieces.")
+    for finding in every:
         key = (finding.label, finding.field)
         known = by_key.get(key)
         if known is None or (finding.score or 0.0) > (known.score or 0.0):

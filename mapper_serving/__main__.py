@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from mapper_domain.errors import MapperError
 from mapper_serving import garbage, logs, workers
 from mapper_serving.app import create_app
-from mapper_serving.patience import Patience
+from mapper_serving.protocol import OnePiece
 from mapper_serving.settings import Settings
 from mapper_serving.shutdown import Server
 
@@ -38,12 +38,12 @@ def main() -> int:
         port=settings.port,
         log_config=None,
         access_log=False,
+        http=OnePiece,
         ws="none",
         server_header=False,
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )
-    patience = Patience(settings.request_seconds)
-    server = Server(config, lambda: app.state.service.leaving.set(), settings.drain_seconds, patience)
+    server = Server(config, lambda: app.state.service.leaving.set(), settings.drain_seconds, app.state.patience)
     garbage.settle()
     with suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has answered it
         server.run([shared] if shared else None)

@@ -14,6 +14,7 @@ from mapper_serving.engines.base import OpenEngine
 from mapper_serving.engines.opening import opener
 from mapper_serving.listings import EventPage, ReleaseList
 from mapper_serving.middleware import Observe
+from mapper_serving.patience import Patience
 from mapper_serving.problems import Code, Refusal
 from mapper_serving.responses import respond
 from mapper_serving.routes import batch, catalogue, events, health, lean, mapping, metrics, proposals, releases, version
@@ -62,6 +63,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
+    app.state.patience = Patience(settings.request_seconds)
     for part in (mapping, batch, proposals, events, catalogue, releases, health, metrics, version):
         app.include_router(part.router)
     app.add_middleware(Observe, direct=lean.direct(app.routes))

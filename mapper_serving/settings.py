@@ -119,6 +119,7 @@ class Settings(BaseSettings):
 
     outbox_max_events: int = Field(default=200_000, ge=1, description="Rows the outbox holds before it refuses.")
     outbox_max_bytes: int = Field(default=2_147_483_648, ge=65_536, description="Bytes the outbox file may take.")
+    outbox_apart: bool = Field(default=True, description="Whether a process of its own writes the outbox.")
     ship_seconds: float = Field(default=5.0, gt=0, description="How often events are shipped to segments.")
     ship_apart: bool = Field(default=True, description="Whether a process of its own ships, at a lower priority.")
     segment_rows: int = Field(default=10_000, ge=1, description="Most rows of one segment.")

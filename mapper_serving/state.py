@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import orjson
 from cachetools import LRUCache
@@ -17,6 +18,12 @@ from mapper_domain.text import nearest
 from mapper_serving.cache import Cache, LabelKey
 from mapper_serving.engines.base import Engine
 from mapper_serving.releases.tally import Tally
+
+if TYPE_CHECKING:
+    from mapper_serving.recording import Form
+
+FormKey = tuple[str, str, str, str | None, tuple[str, ...]]
+"""Tenant, detector, its version as sent, environment as sent, labels as sent."""
 
 RULES = "rules"
 """Stands where a release id would, when no release is involved."""
@@ -38,6 +45,7 @@ class Serving:
         hints: what a reader is told of an unknown detector's name.
         tally: what became of its answers in the last minutes.
         evidence: control keys by (labels, tenant conditions).
+        forms: rows without their time and id (`mapper_serving.recording`), by what they are about.
     """
 
     catalog: Catalog
@@ -53,6 +61,7 @@ class Serving:
     evidence: LRUCache[tuple[tuple[str, ...], frozenset[str]], tuple[str, ...]] = field(
         default_factory=lambda: LRUCache(5_000)
     )
+    forms: "LRUCache[FormKey, Form]" = field(default_factory=lambda: LRUCache(5_000))
 
     @cached_property
     def cache(self) -> Cache:

@@ -1,64 +1,66 @@
 """The outbox as requests see it: bounded, durable, and committed in groups.
 
-One thread writes; whatever arrives while it commits goes into the next commit. Shipping rows onward is `shipping`'s
-business, and what a commit means is the `Store`'s.
+A writer commits (`writer`); whatever arrives while it does goes into its next commit. Shipping rows onward is
+`shipping`'s business, and what a commit means is the `Store`'s.
 """
 
 import asyncio
-import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from enum import Enum, auto
 from typing import Final, NamedTuple
 
 import structlog
 
 from mapper_domain.errors import EventWriteError, MapperError
+from mapper_serving.outbox.link import Link
 from mapper_serving.outbox.rows import Replay, ReplayTaken, Row
 from mapper_serving.outbox.store import Store, StoredEvent, StoreFailed, Submission
+from mapper_serving.outbox.wire import RECOUNT, Outcome, packed, submission_sent
+from mapper_serving.outbox.writer import Writer, told
 
-BATCH_ROWS: Final = 512
 NEARLY: Final = 0.95
 """From this share of the bound on, the outbox says it does not accept rows; what is under way still fits."""
 FAILURE_SECONDS: Final = 5.0
 """How long after a failed commit it says so, too; then only trying can tell."""
-RECOUNT_SECONDS: Final = 1.0
-"""How often the writer looks at what other processes have written and shipped."""
+YOUNG_SECONDS: Final = 1.0
+"""Least time between the starts of two writers, so that one that cannot live does not take the machine."""
 
 FULL: Final = "The outbox is full because events are not being shipped; try again later."
+GONE: Final = "The outbox cannot be written: its writer has ended; another one is started."
 
 log = structlog.get_logger(__name__)
 OnCommit = Callable[[int, float], None]
 
 
 class _Waiting(NamedTuple):
-    submission: Submission
+    rows: int
     future: "asyncio.Future[None]"
-    loop: asyncio.AbstractEventLoop
-
-
-class _Order(Enum):
-    """What the writer is told besides rows."""
-
-    RECOUNT = auto()
-    STOP = auto()
 
 
 class Outbox:
-    """Used from event loops, written by a thread of its own.
+    """Used from one event loop at a time; a writer elsewhere commits.
 
     Attributes:
         problem: why the last commit failed, or empty.
         backlog: what waited when it was last counted.
     """
 
-    def __init__(self, store: Store, *, max_rows: int, on_commit: OnCommit = lambda _rows, _seconds: None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        start_writer: Callable[[], Writer],
+        *,
+        max_rows: int,
+        on_commit: OnCommit = lambda _rows, _seconds: None,
+    ) -> None:
         """Begin writing.
 
         Args:
-            store: closed with this.
+            store: what is in it is looked up here; closed with this.
+            start_writer: starts a writer to the same place; called again when one has ended by itself.
             max_rows: rows it holds, shipped ones aside, before it refuses.
             on_commit: told rows and seconds of every commit; rows are 0 for one that failed.
 
@@ -70,18 +72,19 @@ class Outbox:
         self._max_rows = max_rows
         self._on_commit = on_commit
         self._store = store
-        self._queue: queue.SimpleQueue[_Waiting | _Order] = queue.SimpleQueue()
+        self._waiting: deque[_Waiting] = deque()
         self._queued = 0
         self._closed = False
-        self._lock = threading.Lock()
+        self._closing = threading.Lock()
         try:
             self.backlog = store.backlog()
         except StoreFailed as error:
             raise EventWriteError(f"The outbox cannot be read: {error}.") from error
         self._stored = self.backlog.rows
-        self._counted_at = time.monotonic()
-        self._writer = threading.Thread(target=self._write, name="outbox", daemon=True)
-        self._writer.start()
+        self._start_writer = start_writer
+        self._started_at = time.monotonic()
+        self._writer = start_writer()
+        self._link: Link | None = Link(self._writer.connection, self._settle, self._lost)
 
     @property
     def pending(self) -> int:
@@ -121,15 +124,20 @@ class Outbox:
             EventWriteError: when they are not; then none of them is.
             ReplayTaken: when another request holds the key; then none of them is.
         """
-        with self._lock:
-            if self._closed:
-                raise EventWriteError(self.refusal)
-            if self.pending + len(rows) > self._max_rows:
-                raise EventWriteError(FULL)
-            self._queued += len(rows)
-            loop = asyncio.get_running_loop()
-            future: asyncio.Future[None] = loop.create_future()
-            self._queue.put(_Waiting(Submission(rows, replay), future, loop))
+        try:
+            message = packed(submission_sent(Submission(rows, replay)))
+        except TypeError as failure:
+            raise EventWriteError(told("written", failure)) from None
+        if self._closed:
+            raise EventWriteError(self.refusal)
+        if self._link is None:
+            raise EventWriteError(GONE)
+        if self.pending + len(rows) > self._max_rows:
+            raise EventWriteError(FULL)
+        self._queued += len(rows)
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(len(rows), future))
+        self._link.send(message, len(rows))
         await future
 
     async def find_replay(self, tenant_id: str, route: str, key_sha256: str) -> Replay | None:
@@ -160,84 +168,72 @@ class Outbox:
         return self._store.events(tenant_id, day, after, most)
 
     def recount(self) -> None:
-        """Have rows counted again, because somebody, maybe another process, has shipped some."""
-        self._queue.put(_Order.RECOUNT)
+        """Have rows counted again, because somebody, maybe another process, has shipped some; from any thread."""
+        if (link := self._link) is not None:
+            link.post(packed(RECOUNT))
 
     def close(self) -> None:
-        """Make everything submitted durable, then stop."""
-        with self._lock:
+        """Make everything submitted durable, then stop; from any thread."""
+        with self._closing:
             if self._closed:
                 return
             self._closed = True
-            self._queue.put(_Order.STOP)
+        if (link := self._link) is not None:
+            link.finish()
         self._writer.join()
         self._store.close()
 
-    def _write(self) -> None:
-        while True:
-            batch, order = self._next()
-            if batch:
-                self._commit(batch)
-            if order is _Order.RECOUNT or (batch and time.monotonic() - self._counted_at > RECOUNT_SECONDS):
-                self._recount()
-            if order is _Order.STOP:
-                return
-
-    def _next(self) -> tuple[list[_Waiting], _Order | None]:
-        """What goes into one commit, and an order that came after it; waits until there is either."""
-        batch: list[_Waiting] = []
+    def _settle(self, outcome: Outcome) -> None:
+        """Tell those who wait what became of a commit."""
         rows = 0
-        while rows < BATCH_ROWS:
-            item = self._queue.get()
-            if isinstance(item, _Order):
-                return batch, item
-            batch.append(item)
-            rows += len(item.submission.rows)
-            if self._queue.empty():
-                break
-        return batch, None
-
-    def _commit(self, batch: Sequence[_Waiting]) -> None:
-        started = time.monotonic()
-        error: MapperError | None = None
-        stored: Sequence[bool] = ()
-        try:
-            stored = self._store.append([waiting.submission for waiting in batch], datetime.now(UTC))
-            self.problem = ""
-        except Exception as failure:  # noqa: BLE001  (these callers are refused; the thread lives on for the next)
-            error = EventWriteError(self._failed("written", failure))
-        outcomes = [error] * len(batch) if error else [None if kept else _taken() for kept in stored]
-        rows = sum(len(w.submission.rows) for w, outcome in zip(batch, outcomes, strict=True) if outcome is None)
-        with self._lock:
-            self._queued -= sum(len(waiting.submission.rows) for waiting in batch)
+        for kept in outcome.kept:
+            waiting = self._waiting.popleft()
+            self._queued -= waiting.rows
+            rows += waiting.rows if kept else 0
+            _resolve(
+                waiting.future, None if kept else EventWriteError(outcome.problem) if outcome.problem else _taken()
+            )
+        if outcome.backlog is None:
             self._stored += rows
-        self._tell(rows, time.monotonic() - started, failed=error is not None)
-        for loop in {waiting.loop for waiting in batch}:
-            theirs = [(w.future, outcome) for w, outcome in zip(batch, outcomes, strict=True) if w.loop is loop]
-            try:
-                loop.call_soon_threadsafe(_resolve, theirs)
-            except RuntimeError:  # that loop is closed: nobody waits there any more
-                continue
+        else:
+            self.backlog, self._stored = outcome.backlog, outcome.backlog.rows
+        if outcome.problem:
+            self._failed(outcome.problem)
+        elif outcome.kept or self.problem == GONE:
+            self.problem = ""
+        failed = bool(outcome.problem) and not any(outcome.kept)
+        if rows or failed:
+            self._tell(rows, outcome.seconds)
 
-    def _recount(self) -> None:
-        try:
-            self.backlog = self._store.backlog()
-            self._stored = self.backlog.rows
-            self._counted_at = time.monotonic()
-        except Exception as failure:  # noqa: BLE001  (as above)
-            self._failed("read", failure)
+    def _lost(self) -> None:
+        """The writer has ended: what it was given may be durable or not, and nobody is told that it is."""
+        self._link = None
+        while self._waiting:
+            _resolve(self._waiting.popleft().future, EventWriteError(GONE))
+        self._queued = 0
+        if self._closed:
+            return
+        self._failed(GONE)
+        log.error("outbox.writer_ended")
+        asyncio.get_running_loop().call_later(
+            max(0.0, self._started_at + YOUNG_SECONDS - time.monotonic()), self._start
+        )
 
-    def _failed(self, action: str, failure: Exception) -> str:
-        """Note why the outbox does not work. Only the store's own messages are repeated: others may quote a row."""
-        told = str(failure) if isinstance(failure, StoreFailed) else type(failure).__name__
-        self.problem = f"The outbox cannot be {action}: {told}."
+    def _start(self) -> None:
+        if self._closed:
+            return
+        self._started_at = time.monotonic()
+        self._writer = self._start_writer()
+        self._link = Link(self._writer.connection, self._settle, self._lost)
+        self._link.send(packed(RECOUNT), 0)  # its answer says that it works
+
+    def _failed(self, problem: str) -> None:
+        self.problem = problem
         self._failed_at = time.monotonic()
-        return self.problem
 
-    def _tell(self, rows: int, seconds: float, *, failed: bool) -> None:
+    def _tell(self, rows: int, seconds: float) -> None:
         try:
-            if rows or failed:
-                self._on_commit(rows, seconds)
+            self._on_commit(rows, seconds)
         except Exception as failure:
             log.error("outbox.listener_failed", exc_info=failure)
 
@@ -251,11 +247,10 @@ def _taken() -> ReplayTaken:
     return ReplayTaken("Another request holds this idempotency key.")
 
 
-def _resolve(outcomes: Sequence[tuple["asyncio.Future[None]", MapperError | None]]) -> None:
-    for future, error in outcomes:
-        if future.done():
-            continue
-        if error is None:
-            future.set_result(None)
-        else:
-            future.set_exception(error)
+def _resolve(future: "asyncio.Future[None]", error: MapperError | None) -> None:
+    if future.done():  # nobody waits any more
+        return
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)

@@ -10,6 +10,7 @@ from mapper_domain.errors import EventWriteError
 from mapper_serving.outbox import sqlite, sqlite_drain
 from mapper_serving.outbox.group_commit import OnCommit, Outbox
 from mapper_serving.outbox.store import Drain, Store, StoreFailed
+from mapper_serving.outbox.writer import Apart, InThread, Writer
 from mapper_serving.secrets.opening import open_secrets
 from mapper_serving.secrets.references import SecretUnavailable
 from mapper_serving.secrets.store import Secrets
@@ -29,8 +30,16 @@ def open_outbox(
     Raises:
         EventWriteError: when it cannot be used.
     """
+    told = settings.model_copy(update={"outbox_owner_url": ""})  # who opens it first has migrated it
+
+    def start_writer() -> Writer:
+        if settings.outbox_apart:
+            return Apart(told.model_dump_json())
+        return InThread(lambda: open_store(told, secrets))
+
     try:
-        return Outbox(open_store(settings, secrets), max_rows=settings.outbox_max_events, on_commit=on_commit)
+        store = open_store(settings, secrets)
+        return Outbox(store, start_writer, max_rows=settings.outbox_max_events, on_commit=on_commit)
     except StoreFailed as error:
         raise EventWriteError(f"The outbox cannot be opened: {error}.") from error
 

@@ -13,8 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-import orjson
-
 from mapper_serving.outbox.rows import Event, Replay, Row
 from mapper_serving.outbox.store import Backlog, StoredEvent, StoreFailed, Submission
 
@@ -62,11 +60,7 @@ END;
 """
 """Rows go in through the view `received`; its triggers number and count them in the same statement."""
 
-_STORE = """
-INSERT INTO received SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
-FROM json_each(?)
-"""
-"""One statement for a whole batch: each step gives up Python's interpreter lock, and waits to get it back."""
+_STORE = "INSERT INTO received VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 _KEEP = """
 INSERT INTO replays VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -119,14 +113,7 @@ class SqliteStore:
 
     def append(self, submissions: Sequence[Submission], now: datetime) -> Sequence[bool]:
         """As `Store.append`."""
-        with told():
-            if any(submission.replay for submission in submissions):
-                return self._append_with_replays(submissions, now)
-            self._insert([row for submission in submissions for row in submission.rows], now)
-        return [True] * len(submissions)
-
-    def _append_with_replays(self, submissions: Sequence[Submission], now: datetime) -> Sequence[bool]:
-        with transaction(self._writer):
+        with told(), transaction(self._writer):
             stored = [not s.replay or self._keep(s.replay, now) for s in submissions]
             self._insert([row for s, kept in zip(submissions, stored, strict=True) if kept for row in s.rows], now)
         return stored
@@ -137,13 +124,13 @@ class SqliteStore:
 
     def _insert(self, rows: Sequence[Row], now: datetime) -> None:
         moment = sortable(now)
-        batch = [
+        values = (
             (row.tenant_id, row.day, row.event_id, moment, None, row.record, row.event)
             if isinstance(row, Event)
-            else tuple(row)
+            else (*row, None, None)
             for row in rows
-        ]
-        self._writer.execute(_STORE, (orjson.dumps(batch).decode(),))
+        )
+        self._writer.executemany(_STORE, values)
 
     def backlog(self) -> Backlog:
         """As `Store.backlog`."""

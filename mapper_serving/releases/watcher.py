@@ -6,8 +6,8 @@ the release. A release that cannot serve is refused with a reason, and the last 
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Literal, NamedTuple
 
 import structlog
@@ -16,7 +16,7 @@ from mapper_domain.errors import ReleaseCorrupt, ReleaseError, ReleaseMismatch, 
 from mapper_domain.release import Pointer
 from mapper_serving import garbage
 from mapper_serving.releases.canary import Passed, Stops
-from mapper_serving.releases.leases import Leases
+from mapper_serving.releases.leases import Lease, Leases
 from mapper_serving.releases.loading import Loader, close
 from mapper_serving.releases.routing import Routing
 from mapper_serving.state import Serving
@@ -120,12 +120,9 @@ class Releases:
         """How many leases are out."""
         return self._leases.held
 
-    @contextmanager
-    def lease(self) -> Iterator[Routing]:
+    def lease(self) -> Lease:
         """The routing of this moment; every engine in it stays open until the block ends."""
-        routing = self.routing
-        with self._leases.hold(routing.servings):
-            yield routing
+        return Lease(self._leases, self.routing)
 
     def stop_canary(self, canary: Serving, passed: Passed) -> None:
         """Let the stable release answer what the canary did, from now on and until it is asked for again."""

@@ -1,6 +1,5 @@
 """Routes that read and answer by themselves, past the framework: what every request of the hot path would pay for."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from mapper_serving import tracing
+from mapper_serving.patience import Patience
 from mapper_serving.problems import Code, Refusal
 from mapper_serving.responses import CLOSE, put_headers, respond
 from mapper_serving.service import Service
@@ -55,14 +55,14 @@ async def read_body(request: Request, limit: int) -> bytes:
     kind = header(request, b"content-type")
     if kind is not None and kind != b"application/json" and _media_type(kind) != b"application/json":
         raise Refusal(Code.UNSUPPORTED_MEDIA_TYPE, "Send JSON with Content-Type: application/json.")
-    seconds = request.scope["app"].state.service.settings.request_seconds
+    patience: Patience = request.scope["app"].state.patience
     with tracing.stage("read"):
         try:
-            async with asyncio.timeout(seconds):
+            with patience.limit():
                 return await _received(request, limit)
         except TimeoutError:
             put_headers(request.scope, CLOSE)  # the rest of the body is not wanted
-            raise Refusal(Code.REQUEST_TIMEOUT, f"A body has to be here within {seconds:g} s.") from None
+            raise Refusal(Code.REQUEST_TIMEOUT, f"A body has to be here within {patience.seconds:g} s.") from None
 
 
 async def _received(request: Request, limit: int) -> bytes:

@@ -14,8 +14,9 @@ pytestmark = pytest.mark.slow
 
 
 def allow(service: ServiceProcess, size: int) -> None:
-    """Let no file of the service grow beyond a size; writing more fails as on a full disk."""
-    resource.prlimit(service.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    """Let no file of the service and its children grow beyond a size; writing more fails as on a full disk."""
+    for pid in (service.process.pid, *service.children):
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
 def test_a_full_disk_is_refused_and_nothing_acknowledged_is_lost(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from shipped_events import check_exactly_once
 from utc_days import around_today
 
 from mapper_serving.objects import Folder
-from mapper_serving.outbox.group_commit import RECOUNT_SECONDS
 from mapper_serving.outbox.open import open_outbox
+from mapper_serving.outbox.writer import RECOUNT_SECONDS
 from mapper_serving.settings import Settings
 
 pytestmark = pytest.mark.slow

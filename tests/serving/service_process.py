@@ -43,6 +43,18 @@ class ServiceProcess:
         self.process = subprocess.Popen([sys.executable, "-m", "mapper_serving"], env=self.environment)
         self.wait_until_ready()
 
+    @property
+    def children(self) -> list[int]:
+        """Process ids of what it started: the writer of its outbox, and the shipper."""
+        pid = self.process.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    @property
+    def writer(self) -> int:
+        """Process id of the one that writes its outbox."""
+        (found,) = [pid for pid in self.children if b"outbox.writer" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        return found
+
     def wait_until_ready(self, seconds: float = 120) -> None:
         """Return when it says that it is ready."""
         end = time.monotonic() + seconds

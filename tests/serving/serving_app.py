@@ -144,7 +144,9 @@ def running_app(
     """The application with its artefacts below a folder; it ships only when told to, and when it ends."""
     acme, globex = write_keys(folder / "keys.yaml", expected)
     here = {"root": REPOSITORY, "artifacts": folder, "keys": folder / "keys.yaml"}
-    chosen = Settings.model_validate({**here, "ship_seconds": 3600, "ship_apart": False, **settings})
+    chosen = Settings.model_validate(
+        {**here, "ship_seconds": 3600, "outbox_apart": False, "ship_apart": False, **settings}
+    )
     app = create_app(chosen, first=first, open_engine=open_engine)
     with TestClient(app, raise_server_exceptions=False) as http:
         yield App(http, chosen, acme, globex)

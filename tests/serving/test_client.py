@@ -47,6 +47,7 @@ def served(folder: Path, rules: Serving, **settings: object) -> Iterator[Served]
             "artifacts": folder,
             "keys": folder / "keys.yaml",
             "ship_seconds": 3600,
+            "outbox_apart": False,
             "ship_apart": False,
             **settings,
         }

@@ -124,6 +124,22 @@ def test_the_stored_row_says_what_was_answered_and_which_controls_it_is_evidence
     assert "SOC2@2017:CC7.2" in row["controls"]
 
 
+def test_what_a_request_says_of_itself_is_in_its_own_event_and_in_no_later_one(app: App) -> None:
+    said: list[dict[str, object]] = [
+        {},
+        {"metadata": {"raw_ref": "urn:uuid:01a2072a-b552-793e-a422-7b3824c6474d"}},
+        {"metadata": {"environment": "prod"}},
+        {"detector_version": "9.9"},
+    ]
+    for body in (*said, *reversed(said)):
+        event = app.map("presidio", "US_SSN", **body).json()
+        about: dict[str, str] = body.get("metadata", {})  # type: ignore[assignment]
+        assert event["provenance"]["raw_ref"] == about.get("raw_ref", "")
+        assert event["policy_context"]["environment"] == about.get("environment", "stage")
+        assert (event["provenance"]["detector_version"] == "9.9") is ("detector_version" in body)
+        assert app.map("presidio", "US_SSN", app.globex).json()["provenance"]["tenant_id"] == "globex"
+
+
 def test_scoped_controls_need_the_tenants_scope(app: App) -> None:
     app.map("presidio", "US_SSN", headers=app.globex)
     app.ship()

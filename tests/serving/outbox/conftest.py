@@ -1,4 +1,4 @@
-"""Each test here runs on both outboxes, unless it is about one of them."""
+"""Each test here runs on both outboxes, unless it is about one of them; the writer is a thread, which starts sooner."""
 
 from pathlib import Path
 
@@ -12,7 +12,9 @@ from mapper_serving.settings import Settings
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     """Settings of an outbox of its own, not yet opened."""
     if request.param == "sqlite":
-        return Settings(artifacts=tmp_path)
+        return Settings(artifacts=tmp_path, outbox_apart=False)
     server: PostgresServer = request.getfixturevalue("postgres")
     database = server.database()
-    return Settings(artifacts=tmp_path, outbox_url=database.service, outbox_owner_url=database.owner)
+    return Settings(
+        artifacts=tmp_path, outbox_apart=False, outbox_url=database.service, outbox_owner_url=database.owner
+    )

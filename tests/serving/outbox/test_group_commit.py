@@ -51,7 +51,7 @@ def append_and_check(place: Settings, submissions: list[list[Row]]) -> None:
 def test_whatever_is_appended_to_a_file_is_stored_numbered_and_counted(
     tmp_path_factory: pytest.TempPathFactory, submissions: list[list[Row]]
 ) -> None:
-    append_and_check(Settings(artifacts=tmp_path_factory.mktemp("outbox")), submissions)
+    append_and_check(Settings(artifacts=tmp_path_factory.mktemp("outbox"), outbox_apart=False), submissions)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -67,7 +67,7 @@ def test_whatever_is_appended_to_a_database_is_stored_numbered_and_counted(
 @pytest.fixture
 def empty(postgres: PostgresServer) -> Settings:
     database = postgres.database()
-    return Settings(outbox_url=database.service, outbox_owner_url=database.owner)
+    return Settings(outbox_apart=False, outbox_url=database.service, outbox_owner_url=database.owner)
 
 
 def test_rows_of_one_submission_keep_their_order_and_neighbours(place: Settings) -> None:

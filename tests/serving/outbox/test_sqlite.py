@@ -15,13 +15,13 @@ from mapper_serving.settings import Settings
 
 
 def test_every_commit_is_on_disk_before_it_is_acknowledged(tmp_path: Path) -> None:
-    outbox = open_outbox(Settings(artifacts=tmp_path))
+    outbox = open_outbox(Settings(artifacts=tmp_path, outbox_apart=False))
     assert outbox.durability() == {"journal_mode": "wal", "synchronous": "2"}
     outbox.close()
 
 
 def test_a_full_file_refuses_the_whole_submission_and_leaves_no_gap(tmp_path: Path) -> None:
-    place = Settings(artifacts=tmp_path, outbox_max_bytes=96 * 1024)
+    place = Settings(artifacts=tmp_path, outbox_apart=False, outbox_max_bytes=96 * 1024)
     outbox = open_outbox(place)
     asyncio.run(outbox.append([event(1)]))
     with pytest.raises(EventWriteError, match="full"):
@@ -36,7 +36,7 @@ def test_a_full_file_refuses_the_whole_submission_and_leaves_no_gap(tmp_path: Pa
 
 
 def test_a_file_that_is_nearly_full_asks_for_no_more(tmp_path: Path) -> None:
-    outbox = open_outbox(Settings(artifacts=tmp_path, outbox_max_bytes=65_536 * 4))
+    outbox = open_outbox(Settings(artifacts=tmp_path, outbox_apart=False, outbox_max_bytes=65_536 * 4))
     taken = 0
     while outbox.accepts:
         asyncio.run(outbox.append([event(taken, size=2_000)]))
@@ -47,7 +47,7 @@ def test_a_file_that_is_nearly_full_asks_for_no_more(tmp_path: Path) -> None:
 
 
 def test_an_outbox_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
-    place = Settings(artifacts=tmp_path)
+    place = Settings(artifacts=tmp_path, outbox_apart=False)
     place.layout.outbox.mkdir(parents=True)
     with pytest.raises(EventWriteError, match="cannot be opened"):
         open_outbox(place)

@@ -12,7 +12,8 @@ from swapping import UNSEEN, Engines, Maker, point, serves, wait_until
 
 from mapper_domain.layout import Layout
 from mapper_domain.release import Canary
-from mapper_serving.releases.leases import Leases
+from mapper_serving.releases.leases import Lease, Leases
+from mapper_serving.releases.routing import Routing
 from mapper_serving.state import Serving
 
 BALLAST = 48 << 20
@@ -118,8 +119,9 @@ def test_every_engine_is_closed_when_the_service_ends(
 
 def test_leases_count_what_they_hold(rules: Serving) -> None:
     async def hold_and_let_go() -> None:
-        leases = Leases()
-        with leases.hold([rules]), leases.hold([rules]):
+        leases, routing = Leases(), Routing(rules)
+        with Lease(leases, routing) as first, Lease(leases, routing):
+            assert first is routing
             assert leases.held == 2
             assert not await leases.drained(rules, 0.01)
         assert leases.held == 0

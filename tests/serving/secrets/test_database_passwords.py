@@ -27,6 +27,7 @@ def place(postgres: PostgresServer, tmp_path: Path) -> Settings:
     address = f"127.0.0.1:{postgres.port}/{database.name}"
     return Settings(
         artifacts=tmp_path,
+        outbox_apart=False,
         outbox_url=f"postgresql://{ROLE}:{{file:{tmp_path / 'service'}}}@{address}",
         outbox_owner_url=f"postgresql://mapper_owner:{{file:{tmp_path / 'owner'}}}@{address}",
     )

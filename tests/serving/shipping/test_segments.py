@@ -48,7 +48,7 @@ def test_the_same_rows_are_the_same_segment_and_other_rows_are_refused(tmp_path:
 def test_any_order_of_appending_shipping_and_failing_ends_complete(
     tmp_path_factory: pytest.TempPathFactory, steps: list[str]
 ) -> None:
-    place = Settings(artifacts=tmp_path_factory.mktemp("ship"), segment_rows=2)
+    place = Settings(artifacts=tmp_path_factory.mktemp("ship"), outbox_apart=False, segment_rows=2)
     sent: list[Row] = [event()]
     append(place, sent)
     for step in steps:

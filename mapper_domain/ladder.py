@@ -168,6 +168,8 @@ def combine(answers: Sequence[Answer]) -> Answer:
     """
     if not answers:
         return safe()
+    if len(answers) == 1:
+        return answers[0]
     known = [a for a in answers if a.labels != (UNKNOWN,)]
     harmful = [a for a in known if a.labels != (SAFE,)]
     kept = harmful or ([a for a in answers if a.labels == (UNKNOWN,)] or known)

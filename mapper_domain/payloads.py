@@ -91,6 +91,8 @@ def findings(output: JsonValue, payload: Payload | None) -> tuple[Finding, ...]:
         output = _parse_json(output)
     if payload is None:
         return _distinct(_described(output))
+    if isinstance(output, str) and payload.lines is None and payload.text is None:
+        return () if payload.says_nothing(label := one_label(output)) else (Finding(label=label),)
     return _distinct(_text(output, payload) if isinstance(output, str) else _answer(output, payload))
 
 

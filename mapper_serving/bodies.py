@@ -1,9 +1,8 @@
 """Bodies of requests as callers see them: closed, and parsed once. No decisions here."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 from pydantic import (
     AwareDatetime,
@@ -25,8 +24,7 @@ from mapper_serving.problems import Code, FieldProblem, Refusal, invalid_request
 from mapper_serving.settings import Settings
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """What a body is judged by besides its shape: the detectors in service, the time, and the settings."""
 
     detectors: Mapping[str, Detector]

@@ -1,7 +1,7 @@
 """Around every request: metrics, trace, the headers every answer has, and a last resort that repeats nothing of it."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import structlog
 from starlette.requests import ClientDisconnect, Request
@@ -13,6 +13,7 @@ from mapper_serving.routes.lean import Endpoint
 from mapper_serving.service import Service
 
 CLIENT_CLOSED = 499
+START = "http.response.start"
 log = structlog.get_logger(__name__)
 
 
@@ -41,16 +42,15 @@ class Observe:
         endpoint = self._direct.get((scope["method"], scope["path"]))
         status = 0
 
+        def headers(own: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+            closing = CLOSE if service.leaving.is_set() else ()
+            return [*own, *headers_of(scope, service.releases.current), *trace.headers, *closing]
+
         async def watch(message: Message) -> None:
             nonlocal status
-            if message["type"] == "http.response.start":
+            if message["type"] == START:
                 status = message["status"]
-                message["headers"] = [
-                    *message["headers"],
-                    *headers_of(scope, service.releases.current),
-                    *trace.headers,
-                    *(CLOSE if service.leaving.is_set() else ()),
-                ]
+                message["headers"] = headers(message["headers"])
             await send(message)
 
         try:
@@ -58,7 +58,11 @@ class Observe:
                 await self._app(scope, receive, watch)
             else:
                 response = await endpoint(Request(scope, receive))
-                await response(scope, receive, watch)
+                status = response.status_code
+                await send({"type": START, "status": status, "headers": headers(response.raw_headers)})
+                await send({"type": "http.response.body", "body": response.body})
+                if response.background is not None:
+                    await response.background()
         except ClientDisconnect:
             status = CLIENT_CLOSED
         except Exception as error:  # the framework would log the message, which may hold input

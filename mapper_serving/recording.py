@@ -3,7 +3,6 @@
 Rows are plain JSON because they are made for every request; shipping parses both in full.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -22,8 +21,7 @@ from mapper_serving.state import Serving
 Labels = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """What all events of one request share.
 
     Attributes:

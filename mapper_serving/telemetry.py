@@ -142,6 +142,7 @@ class Metrics:
         self._shown: dict[str, set[tuple[str, ...]]] = {}
         self._counters: dict[str, Counter] = {}
         self._series: dict[tuple[str, tuple[str, ...]], Counter] = {}
+        self._observed: dict[tuple[str, tuple[str, ...]], Histogram] = {}
         self._gauges: dict[str, Gauge] = {}
         self._histograms: dict[str, Histogram] = {}
         for name, metric in METRICS.items():
@@ -158,8 +159,11 @@ class Metrics:
 
     def observe(self, name: str, value: float, *labels: str) -> None:
         """Add a value to a histogram."""
-        histogram = self._histograms[name]
-        (histogram.labels(*labels) if labels else histogram).observe(value)
+        histogram = self._observed.get((name, labels))
+        if histogram is None:
+            histogram = self._histograms[name].labels(*labels) if labels else self._histograms[name]
+            self._observed[name, labels] = histogram
+        histogram.observe(value)
 
     def follow(self, name: str, value: Callable[[], float]) -> None:
         """Let a gauge ask for its value whenever it is read."""

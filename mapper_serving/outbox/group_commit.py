@@ -27,6 +27,8 @@ FAILURE_SECONDS: Final = 5.0
 """How long after a failed commit it says so, too; then only trying can tell."""
 YOUNG_SECONDS: Final = 1.0
 """Least time between the starts of two writers, so that one that cannot live does not take the machine."""
+HANG_SECONDS: Final = 60.0
+"""A writer that has not answered for so long has hung. Longer than a database is waited for."""
 
 FULL: Final = "The outbox is full because events are not being shipped; try again later."
 GONE: Final = "The outbox cannot be written: its writer has ended; another one is started."
@@ -37,6 +39,7 @@ OnCommit = Callable[[int, float], None]
 
 class _Waiting(NamedTuple):
     rows: int
+    since: float
     future: "asyncio.Future[None]"
 
 
@@ -55,6 +58,7 @@ class Outbox:
         *,
         max_rows: int,
         on_commit: OnCommit = lambda _rows, _seconds: None,
+        hang_seconds: float = HANG_SECONDS,
     ) -> None:
         """Begin writing.
 
@@ -63,6 +67,7 @@ class Outbox:
             start_writer: starts a writer to the same place; called again when one has ended by itself.
             max_rows: rows it holds, shipped ones aside, before it refuses.
             on_commit: told rows and seconds of every commit; rows are 0 for one that failed.
+            hang_seconds: after which a writer that does not answer is ended.
 
         Raises:
             EventWriteError: when the store cannot be read.
@@ -71,6 +76,8 @@ class Outbox:
         self._failed_at = 0.0
         self._max_rows = max_rows
         self._on_commit = on_commit
+        self._hang_seconds = hang_seconds
+        self._watched: asyncio.AbstractEventLoop | None = None
         self._store = store
         self._waiting: deque[_Waiting] = deque()
         self._queued = 0
@@ -135,8 +142,11 @@ class Outbox:
         if self.pending + len(rows) > self._max_rows:
             raise EventWriteError(FULL)
         self._queued += len(rows)
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(len(rows), future))
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        self._waiting.append(_Waiting(len(rows), loop.time(), future))
+        if self._watched is not loop:
+            self._watch(loop)
         self._link.send(message, len(rows))
         await future
 
@@ -204,6 +214,19 @@ class Outbox:
         failed = bool(outcome.problem) and not any(outcome.kept)
         if rows or failed:
             self._tell(rows, outcome.seconds)
+
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """End a writer that has hung; who waited for it is told when its connection ends. Looks while anybody waits."""
+        self._watched = None
+        if not self._waiting:
+            return
+        left = self._waiting[0].since + self._hang_seconds - loop.time()
+        if left <= 0:
+            log.error("outbox.writer_hung")
+            self._writer.end()
+            return
+        self._watched = loop
+        loop.call_later(left, self._watch, loop)
 
     def _lost(self) -> None:
         """The writer has ended: what it was given may be durable or not, and nobody is told that it is."""

@@ -39,6 +39,9 @@ class Writer(Protocol):
     def join(self) -> None:
         """Wait until it has ended."""
 
+    def end(self) -> None:
+        """End it at once, if that can be done."""
+
 
 class InThread:
     """A writer in this process."""
@@ -51,6 +54,9 @@ class InThread:
     def join(self) -> None:
         """As `Writer.join`."""
         self._thread.join()
+
+    def end(self) -> None:
+        """As `Writer.end`: a thread cannot be ended."""
 
 
 class Apart:
@@ -73,6 +79,10 @@ class Apart:
     def join(self) -> None:
         """As `Writer.join`."""
         self._process.wait()
+
+    def end(self) -> None:
+        """As `Writer.end`."""
+        self._process.kill()
 
 
 def serve(connection: socket.socket, open_store: Callable[[], Store]) -> None:

@@ -3,9 +3,9 @@
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from typing import NamedTuple
 
 from fastapi import Request
 from starlette.background import BackgroundTask
@@ -50,8 +50,7 @@ PROBLEMS = (
 """How a call may be refused, whatever it asks for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A request of a known caller; releases that were in service when it began answer all of it.
 
     Attributes:

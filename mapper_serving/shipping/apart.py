@@ -23,7 +23,7 @@ from mapper_serving.shipping.drain import Shipped
 from mapper_serving.shipping.shipper import SEGMENTS, Progress, Shipper
 
 ARGUMENT = "--attached"
-NICENESS = 5
+NICENESS = 10
 """Answering goes first: what waits to be shipped is safe."""
 
 LEAVING_SECONDS = 1.0

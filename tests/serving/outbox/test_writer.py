@@ -15,8 +15,9 @@ from serving_app import REPOSITORY
 
 from mapper_domain.errors import EventWriteError
 from mapper_serving.outbox.group_commit import GONE, Outbox
-from mapper_serving.outbox.open import open_outbox
+from mapper_serving.outbox.open import open_outbox, open_store
 from mapper_serving.outbox.rows import ReplayTaken
+from mapper_serving.outbox.writer import Apart
 from mapper_serving.settings import Settings
 
 
@@ -92,6 +93,23 @@ def test_when_the_writer_dies_its_callers_are_told_and_another_one_goes_on(apart
 
     asyncio.run(live_through_it())
     assert outbox.pending == 2
+    outbox.close()
+    assert ids(held(apart).values()) == ["1", "3"]
+
+
+def test_a_writer_that_hangs_is_ended_and_its_callers_are_told(apart: Settings) -> None:
+    outbox = Outbox(open_store(apart), lambda: Apart(apart.model_dump_json()), max_rows=100, hang_seconds=1.0)
+
+    async def live_through_it() -> None:
+        await outbox.append([event(1)])
+        (first,) = writers(os.getpid())
+        os.kill(first, signal.SIGSTOP)
+        with pytest.raises(EventWriteError, match="writer has ended"):
+            await outbox.append([event(2)])
+        await until_it_accepts(outbox)
+        await outbox.append([event(3)])
+
+    asyncio.run(live_through_it())
     outbox.close()
     assert ids(held(apart).values()) == ["1", "3"]
 

@@ -102,7 +102,9 @@ class Bucket:
         from botocore.config import Config
 
         config = Config(connect_timeout=3, read_timeout=10, retries={"max_attempts": 3, "mode": "standard"})
-        self._client: Any = boto3.client("s3", region_name=os.environ.get("AWS_REGION", "us-east-1"), config=config)
+        self._client: Any = boto3.Session().client(
+            "s3", region_name=os.environ.get("AWS_REGION", "us-east-1"), config=config
+        )
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
 

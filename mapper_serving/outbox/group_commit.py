@@ -190,7 +190,7 @@ class Outbox:
             self._closed = True
         if (link := self._link) is not None:
             link.finish()
-        self._writer.join()
+        self._writer.join(self._hang_seconds)
         self._store.close()
 
     def _settle(self, outcome: Outcome) -> None:

@@ -33,6 +33,9 @@ class Link:
         self._out = bytearray()
         self._rows = 0
         self._due = self._blocked = False
+        self._posted = b""
+        if (loop := _running()) is not None:
+            self._move(loop)
 
     def send(self, message: bytes, rows: int) -> None:
         """Send a message that holds so many rows, at the end of this round of the running loop or sooner."""
@@ -48,13 +51,12 @@ class Link:
             loop.call_soon(self._flush)
 
     def post(self, message: bytes) -> None:
-        """Send a message from any thread; it may be dropped where nobody reads."""
+        """Send a message from any thread. While no loop would hear the answer, only the last one is kept for later."""
         with contextlib.suppress(RuntimeError):  # that loop is closed
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(self.send, message, AT_ONCE)
                 return
-        with contextlib.suppress(OSError):
-            self._connection.send(message)
+        self._posted = message
 
     def finish(self) -> None:
         """Have everything sent, then nothing more; from any thread."""
@@ -63,6 +65,9 @@ class Link:
                 self._loop.call_soon_threadsafe(self._finish)
                 return
         self._finish()
+        if self._loop is None or not self._loop.is_running():  # nobody will hear the writer, which must not wait
+            with contextlib.suppress(OSError):
+                self._connection.shutdown(socket.SHUT_RD)
 
     def _finish(self) -> None:
         with contextlib.suppress(OSError):
@@ -76,6 +81,8 @@ class Link:
         """Be heard on this loop; the one before is over."""
         self._loop = loop
         self._due = self._blocked = False
+        self._out += self._posted
+        self._posted = b""
         loop.add_reader(self._connection, self._receive)
 
     def _flush(self) -> None:

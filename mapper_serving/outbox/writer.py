@@ -36,8 +36,8 @@ class Writer(Protocol):
 
     connection: socket.socket
 
-    def join(self) -> None:
-        """Wait until it has ended."""
+    def join(self, seconds: float) -> None:
+        """Wait until it has ended, no longer than this; then end it."""
 
     def end(self) -> None:
         """End it at once, if that can be done."""
@@ -51,9 +51,9 @@ class InThread:
         self._thread = threading.Thread(target=serve, args=(theirs, open_store), name="outbox", daemon=True)
         self._thread.start()
 
-    def join(self) -> None:
+    def join(self, seconds: float) -> None:
         """As `Writer.join`."""
-        self._thread.join()
+        self._thread.join(seconds)
 
     def end(self) -> None:
         """As `Writer.end`: a thread cannot be ended."""
@@ -76,9 +76,13 @@ class Apart:
             self._process.stdin.write(settings.encode() + b"\n")
             self._process.stdin.close()
 
-    def join(self) -> None:
+    def join(self, seconds: float) -> None:
         """As `Writer.join`."""
-        self._process.wait()
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     def end(self) -> None:
         """As `Writer.end`."""

@@ -97,6 +97,18 @@ def test_when_the_writer_dies_its_callers_are_told_and_another_one_goes_on(apart
     assert ids(held(apart).values()) == ["1", "3"]
 
 
+@pytest.mark.parametrize("heard", [False, True], ids=["from no loop", "from a loop that is closed"])
+def test_recounts_that_nobody_hears_of_keep_the_writer_from_nothing(apart: Settings, heard: bool) -> None:
+    outbox = open_outbox(apart)
+    if heard:
+        asyncio.run(outbox.append([event(1)]))
+    for _ in range(20_000):
+        outbox.recount()
+    asyncio.run(outbox.append([event(2)]))
+    assert outbox.pending == 1 + heard
+    outbox.close()
+
+
 def test_a_writer_that_hangs_is_ended_and_its_callers_are_told(apart: Settings) -> None:
     outbox = Outbox(open_store(apart), lambda: Apart(apart.model_dump_json()), max_rows=100, hang_seconds=1.0)
 

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from starlette.responses import Response
 
 from mapper_serving.identity.principal import Tenant
-from mapper_serving.outbox.group_commit import Outbox
+from mapper_serving.outbox.outbox import Outbox
 from mapper_serving.outbox.rows import Replay
 from mapper_serving.problems import Code, Refusal
 from mapper_serving.responses import version_headers

@@ -8,7 +8,7 @@ from functools import partial
 
 from mapper_domain.errors import EventWriteError
 from mapper_serving.outbox import sqlite, sqlite_drain
-from mapper_serving.outbox.group_commit import OnCommit, Outbox
+from mapper_serving.outbox.outbox import OnCommit, Outbox
 from mapper_serving.outbox.store import Drain, Store, StoreFailed
 from mapper_serving.outbox.writer import Apart, InThread, Writer
 from mapper_serving.secrets.opening import open_secrets

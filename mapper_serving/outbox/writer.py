@@ -1,7 +1,7 @@
 """Writes what comes over a connection into a store: whatever arrives while it commits goes into the next commit.
 
 It runs in a process of its own, so that whoever answers requests does not share an interpreter lock with a database, or
-in a thread; the outbox at the other end (`group_commit`) does not see which. It ends when the other end closes, and
+in a thread; the outbox at the other end (`outbox`) does not see which. It ends when the other end closes, and
 what it has read by then is durable: also when whoever started it is killed.
 """
 

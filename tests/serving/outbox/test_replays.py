@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from outbox_rows import event, held, ids, reply, reservation
 
-from mapper_serving.outbox.group_commit import Outbox
+from mapper_serving.outbox.outbox import Outbox
 from mapper_serving.outbox.open import draining, open_outbox
 from mapper_serving.outbox.rows import Replay, ReplayTaken
 from mapper_serving.settings import Settings

@@ -18,8 +18,8 @@ from mapper_serving.identity.principal import Tenant
 from mapper_serving.ids import uuid7
 from mapper_serving.mapping import Mapper
 from mapper_serving.objects import open_objects
-from mapper_serving.outbox.outbox import Outbox, age
 from mapper_serving.outbox.open import open_outbox
+from mapper_serving.outbox.outbox import Outbox, age
 from mapper_serving.outbox.rows import Rejection
 from mapper_serving.problems import Code
 from mapper_serving.rates import RateLimits

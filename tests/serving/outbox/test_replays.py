@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from outbox_rows import event, held, ids, reply, reservation
 
-from mapper_serving.outbox.outbox import Outbox
 from mapper_serving.outbox.open import draining, open_outbox
+from mapper_serving.outbox.outbox import Outbox
 from mapper_serving.outbox.rows import Replay, ReplayTaken
 from mapper_serving.settings import Settings
 

@@ -14,8 +14,8 @@ from outbox_rows import event, held, ids, reply, reservation
 from serving_app import REPOSITORY
 
 from mapper_domain.errors import EventWriteError
-from mapper_serving.outbox.outbox import GONE, Outbox
 from mapper_serving.outbox.open import open_outbox, open_store
+from mapper_serving.outbox.outbox import GONE, Outbox
 from mapper_serving.outbox.rows import ReplayTaken
 from mapper_serving.outbox.writer import Apart
 from mapper_serving.settings import Settings

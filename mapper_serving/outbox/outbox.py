@@ -231,6 +231,8 @@ class Outbox:
     def _lost(self) -> None:
         """The writer has ended: what it was given may be durable or not, and nobody is told that it is."""
         self._link = None
+        if self._waiting:
+            self._tell(0, asyncio.get_running_loop().time() - self._waiting[0].since)
         while self._waiting:
             _resolve(self._waiting.popleft().future, EventWriteError(GONE))
         self._queued = 0

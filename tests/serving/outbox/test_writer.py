@@ -75,7 +75,8 @@ def test_what_was_submitted_is_durable_once_it_is_closed_though_nobody_waited(ap
 
 
 def test_when_the_writer_dies_its_callers_are_told_and_another_one_goes_on(apart: Settings) -> None:
-    outbox = open_outbox(apart)
+    commits: list[int] = []
+    outbox = open_outbox(apart, lambda rows, _seconds: commits.append(rows))
 
     async def live_through_it() -> None:
         await outbox.append([event(1)])
@@ -92,6 +93,7 @@ def test_when_the_writer_dies_its_callers_are_told_and_another_one_goes_on(apart
         await outbox.append([event(3)])
 
     asyncio.run(live_through_it())
+    assert commits == [1, 0, 1]  # the one in the middle failed
     assert outbox.pending == 2
     outbox.close()
     assert ids(held(apart).values()) == ["1", "3"]

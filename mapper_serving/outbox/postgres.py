@@ -7,6 +7,7 @@ statement sees the rows of the tenant its transaction has named, and no others.
 import json
 import threading
 import time
+import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,7 +25,18 @@ PATIENCE_SECONDS: Final = 3.0
 """How long a commit waits for a database that has gone away, before its rows are refused."""
 RETRY_SECONDS: Final = 0.1
 
-_NAME_TENANT: Final = "SELECT set_config('mapper.tenant', %s, true), pg_current_xact_id()::text"
+_NAME_TENANT: Final = "SELECT set_config('mapper.tenant', %s, true)"
+
+_SIGN: Final = """
+INSERT INTO mapper.writers VALUES (%(writer)s, %(commits)s, %(now)s)
+ON CONFLICT (writer) DO UPDATE SET commits = excluded.commits, seen_at = excluded.seen_at
+"""
+
+_ASK: Final = """
+INSERT INTO mapper.writers AS w VALUES (%(writer)s, 0, %(now)s)
+ON CONFLICT (writer) DO UPDATE SET commits = w.commits RETURNING commits
+"""
+"""Waits for a transaction that has signed and is not over: the server may not have noticed that nobody is there."""
 
 _STORE: Final = """
 WITH incoming AS (
@@ -95,7 +107,7 @@ class PostgresStore:
         """
         self._url = url
         self._known: set[str] = set()
-        self._transaction = ""
+        self._writer_id, self._commits = uuid.uuid4(), 0
         self._looking_up = threading.Lock()
         with failing():
             self._writer = connect(url())
@@ -111,14 +123,14 @@ class PostgresStore:
         until = time.monotonic() + PATIENCE_SECONDS
         while True:
             stored: list[bool] = []
-            self._transaction = ""
+            self._commits += 1
             try:
                 self._append(submissions, now, stored)
                 return stored
             except psycopg.OperationalError as error:
                 if not _lost(error) or not self._reconnected(until):
                     raise StoreFailed(told(error)) from error
-                if self._took_place(until):
+                if self._took_place(now, until):
                     return stored
             except psycopg.Error as error:
                 raise StoreFailed(told(error)) from error
@@ -127,6 +139,7 @@ class PostgresStore:
         """One transaction; `stored` is filled before it commits. Locks are taken in the same order by everybody."""
         rows: dict[str, list[Row]] = defaultdict(list)
         with self._writer.transaction():
+            self._writer.execute(_SIGN, self._signature(now))
             taken = self._keep([s.replay for s in submissions], now)
             for place, submission in enumerate(submissions):
                 for row in submission.rows if place not in taken else ():
@@ -149,9 +162,8 @@ class PostgresStore:
         return taken
 
     def _name(self, tenant: str) -> None:
-        """Say whose rows the statements that follow are about, and note which transaction this is."""
-        row = self._writer.execute(_NAME_TENANT, (tenant,)).fetchone()
-        self._transaction = row[1] if row else ""
+        """Say whose rows the statements that follow are about."""
+        self._writer.execute(_NAME_TENANT, (tenant,))
         if tenant not in self._known:
             self._writer.execute("INSERT INTO mapper.tenants VALUES (%s) ON CONFLICT DO NOTHING", (tenant,))
 
@@ -166,14 +178,20 @@ class PostgresStore:
                     return False
                 time.sleep(RETRY_SECONDS)
 
-    def _took_place(self, until: float) -> bool:
-        """Whether the transaction that was interrupted was committed all the same."""
-        while self._transaction and time.monotonic() < until:
-            row = self._writer.execute("SELECT pg_xact_status(%s::xid8)", (self._transaction,)).fetchone()
-            if row and row[0] != "in progress":
-                return bool(row[0] == "committed")
-            time.sleep(RETRY_SECONDS)
-        return False
+    def _took_place(self, now: datetime, until: float) -> bool:
+        """Whether the transaction that was interrupted was committed all the same.
+
+        Raises:
+            StoreFailed: when that cannot be said in time.
+        """
+        left = max(RETRY_SECONDS, until - time.monotonic())
+        with failing(), self._writer.transaction():
+            self._writer.execute("SELECT set_config('lock_timeout', %s, true)", (f"{left * 1000:.0f}ms",))
+            row = self._writer.execute(_ASK, self._signature(now)).fetchone()
+        return row is not None and row[0] == self._commits
+
+    def _signature(self, now: datetime) -> dict[str, object]:
+        return {"writer": self._writer_id, "commits": self._commits, "now": now}
 
     def backlog(self) -> Backlog:
         """As `Store.backlog`."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from mapper_serving.outbox.postgres import Connection, connect, failing
@@ -19,6 +19,10 @@ FOR NO KEY UPDATE
 ON CONFLICT DO NOTHING
 """
 """Locking the day makes sure that the bounds begin where the last finished shipment ended."""
+
+
+WRITER_KEPT: Final = timedelta(days=1)
+"""How long the signature of a writer is kept after its last commit; one that comes back signs anew."""
 
 
 @contextmanager
@@ -101,13 +105,14 @@ class PostgresDrain:
                     return
         yield None
 
-    def forget_replays(self, now: datetime) -> None:
-        """As `Drain.forget_replays`."""
+    def forget_expired(self, now: datetime) -> None:
+        """As `Drain.forget_expired`."""
         for (tenant,) in self._connection.execute("SELECT tenant_id FROM mapper.tenants").fetchall():
             with self._about(tenant):
                 self._connection.execute(
                     "DELETE FROM mapper.replays WHERE tenant_id = %s AND expires_at <= %s", (tenant, now)
                 )
+        self._connection.execute("DELETE FROM mapper.writers WHERE seen_at < %s", (now - WRITER_KEPT,))
 
     @contextmanager
     def _about(self, tenant: str) -> Iterator[None]:

@@ -102,6 +102,6 @@ class SqliteDrain:
         if row:
             self._connection.execute("DELETE FROM deliveries WHERE segment = ?", row)
 
-    def forget_replays(self, now: datetime) -> None:
-        """As `Drain.forget_replays`."""
+    def forget_expired(self, now: datetime) -> None:
+        """As `Drain.forget_expired`."""
         self._connection.execute("DELETE FROM replays WHERE expires_at <= ?", (sortable(now),))

@@ -144,6 +144,6 @@ class Drain(Protocol):
         """The oldest segment to be delivered that nobody else is delivering; gone when the context ends well."""
         ...
 
-    def forget_replays(self, now: datetime) -> None:
-        """Remove replies that have expired."""
+    def forget_expired(self, now: datetime) -> None:
+        """Remove replies that have expired, and what the store notes about writers that are gone."""
         ...

@@ -59,7 +59,7 @@ def ship_segments(settings: Settings, *, wait: bool = True, secrets: Secrets | N
             return
         objects = open_objects(settings.segments or settings.artifacts)
         yield from ship(drain, objects, rows=settings.segment_rows, deliver=bool(settings.clickhouse_url))
-        drain.forget_replays(datetime.now(UTC))
+        drain.forget_expired(datetime.now(UTC))
 
 
 def load_clickhouse(settings: Settings, *, wait: bool = True, secrets: Secrets | None = None) -> Iterator[Shipped]:

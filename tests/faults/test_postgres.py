@@ -1,15 +1,25 @@
 """PostgreSQL goes away under load: callers wait or are refused, and every acknowledged event is there once."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import LiteralString
 
+import psycopg
 import pytest
-from postgres_server import Database, PostgresServer, postgres_server
+from outbox_rows import event, held, ids
+from postgres_server import SERVICE, Database, PostgresServer, postgres_server
 from service_process import Load, ServiceProcess
 from shipped_events import check_exactly_once
 from utc_days import around_today
 
 from mapper_serving.objects import Folder
+from mapper_serving.outbox import postgres
+from mapper_serving.outbox.postgres_schema import migrate
+from mapper_serving.outbox.store import Submission
+from mapper_serving.settings import Settings
 
 pytestmark = pytest.mark.slow
 
@@ -47,6 +57,52 @@ def test_a_restart_under_load_loses_nothing_and_doubles_nothing(
     print(
         f"{found} events, each once, over two {how} restarts; {load.statuses[503]} requests refused, {extra} in doubt"
     )
+
+
+def test_a_commit_that_a_crash_has_undone_is_not_taken_for_another_that_got_its_transaction_id(
+    mortal: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "PATIENCE_SECONDS", 60.0)
+    database = mortal.database()
+    migrate(database.owner, SERVICE)
+    undone: list[int] = []
+
+    def url() -> str:
+        """Asked for before each connection: after the crash, somebody else is first, and gets the id."""
+        while undone:
+            with psycopg.connect(database.service) as connection:
+                given = _one(connection, "SELECT pg_current_xact_id()::text::bigint")
+            if given >= undone[0]:
+                assert given == undone.pop()
+        return database.service
+
+    store = postgres.PostgresStore(url)
+    now = datetime.now(UTC)
+    store.append([Submission([event(1)])], now)
+    with (
+        ThreadPoolExecutor(1) as pool,
+        suppress(psycopg.OperationalError),
+        psycopg.connect(database.service) as holder,
+    ):
+        holder.execute("SELECT set_config('mapper.tenant', 'acme', true)")
+        holder.execute("SELECT FROM mapper.days FOR UPDATE")
+        told = pool.submit(store.append, [Submission([event(2)])], now)
+        waiting = "SELECT max(backend_xid::text::bigint) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        while not (found := mortal.psql(database.name, waiting)):
+            assert not told.done()
+        undone.append(int(found))
+        mortal.stop("immediate")
+        mortal.start()
+    assert told.result() == [True]
+    assert not undone
+    store.close()
+    assert ids(held(Settings(outbox_url=database.service)).values()) == ["1", "2"]
+
+
+def _one(connection: psycopg.Connection, query: LiteralString) -> int:
+    row = connection.execute(query).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def test_while_it_is_away_the_service_refuses_and_is_not_ready_and_comes_back_by_itself(

@@ -111,7 +111,7 @@ def test_expired_replies_are_removed_when_events_are_shipped(place: Settings) ->
     asyncio.run(outbox.append([], kept._replace(expires_at=kept.expires_at.replace(year=2100))))
     with draining(place, "segments", wait=True) as drain:
         assert drain is not None
-        drain.forget_replays(old.expires_at)
+        drain.forget_expired(old.expires_at)
     assert find(outbox, "old") is None
     assert find(outbox, "kept") is not None
     outbox.close()

@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import Field
 
 from mapper_domain.events import Probability, Route
-from mapper_domain.reassurance import reassures
+from mapper_domain.reassurance import denies, reassures
 from mapper_domain.rules import AUDITED, Match, RuleHit
 from mapper_domain.taxonomy import MODEL_ERROR, SAFE, UNKNOWN
 from mapper_domain.value import Value
@@ -101,13 +101,13 @@ def decide(
         trust: the release's measured reliabilities.
         threshold: least confidence at which a label is given; by default the release's.
         said: the native label and its description, where there is one. A model alone may call something safe only
-            if they say so themselves (`reassurance.reassures`), and guess that of a bare label only then.
+            if they say so themselves (`reassurance.reassures`). Of others it may guess so where nothing is denied and,
+            without a description, it is as sure as answers usually have to be.
     """
     threshold = trust.threshold if threshold is None else threshold
     first = _surest(probabilities or {})
     agreement = None if rule is None or first is None else first[0] == rule.labels[0]
-    explained = len([text for text in said if text]) > 1
-    best = first if explained or reassures(*said) else _surest(probabilities or {}, but=SAFE)
+    best = first if _may_guess_safe(probabilities or {}, said) else _surest(probabilities or {}, but=SAFE)
     sure = 0.0 if rule is None else trust.rules[rule.match]
 
     if rule is not None and rule.match in AUDITED:
@@ -133,6 +133,12 @@ def _surest(probabilities: Mapping[str, float], *, but: str = "") -> tuple[str, 
     """The most probable label but one, and its probability."""
     allowed = (item for item in probabilities.items() if item[0] != but)
     return max(allowed, key=lambda item: (item[1], item[0]), default=None)
+
+
+def _may_guess_safe(probabilities: Mapping[str, float], said: Sequence[str]) -> bool:
+    explained = len([text for text in said if text]) > 1
+    sure = probabilities.get(SAFE, 0.0) >= DEFAULT_THRESHOLD
+    return reassures(*said) or (not denies(*said) and (explained or sure))
 
 
 def _may_say(label: str, probability: float, trust: Trust, threshold: float, said: Sequence[str]) -> bool:

@@ -27,6 +27,11 @@ def reassures(*texts: str) -> bool:
     return any(_reassures(frozenset(words(text))) for text in texts)
 
 
+def denies(*texts: str) -> bool:
+    """Whether one of these texts has a word that turns its meaning round, so that `no <harm>` is about the harm."""
+    return any(NEGATIONS & frozenset(words(text)) for text in texts)
+
+
 def _reassures(said: frozenset[str]) -> bool:
     if said & REASSURING:
         return not said & NEGATIONS

@@ -80,16 +80,28 @@ def test_safe_takes_more_than_any_other_label(
 @pytest.mark.parametrize(
     ("said", "guess"),
     [
-        pytest.param(("FactualConsistency",), (NAME, 0.01), id="a bare label"),
-        pytest.param((), (NAME, 0.01), id="no label"),
-        pytest.param(("No Harassment", "a policy"), (SAFE, 0.99), id="of a label with a description it may guess so"),
+        pytest.param(("Curiosity",), (SAFE, 0.99), id="a bare label it is sure about"),
+        pytest.param(("Curiosity", "How curious."), (SAFE, 0.99), id="a label with a description"),
+        pytest.param(("No Harassment",), (NAME, 0.01), id="a bare label that denies something"),
+        pytest.param(("No Harassment", "a policy"), (NAME, 0.01), id="a label with a description that denies it"),
     ],
 )
-def test_a_model_calls_nothing_safe_that_does_not_say_so_itself(
+def test_a_model_calls_nothing_safe_that_does_not_say_so_itself_and_guesses_so_of_no_denial(
     said: tuple[str, ...], guess: tuple[str, float]
 ) -> None:
     answer = decide(None, {SAFE: 0.99, NAME: 0.01}, trust=TRUST, said=said)
     assert (answer.labels, answer.guess) == ((UNKNOWN,), guess)
+
+
+@pytest.mark.parametrize(
+    ("said", "guess"),
+    [(("Curiosity",), (NAME, 0.45)), (("Curiosity", "How curious."), (SAFE, 0.55)), (("benign",), (SAFE, 0.55))],
+    ids=["a bare label", "a label with a description", "a label that says so"],
+)
+def test_safe_is_guessed_of_a_bare_label_only_by_a_model_that_is_sure(
+    said: tuple[str, ...], guess: tuple[str, float]
+) -> None:
+    assert decide(None, {SAFE: 0.55, NAME: 0.45}, trust=TRUST, said=said).guess == guess
 
 
 def test_an_unsure_safe_is_shown_to_the_reviewer_as_such() -> None:

@@ -27,6 +27,7 @@ from mapper_assets.training.embeddings import Encoder, Remembering
 from mapper_assets.training.lessons import Lesson
 from mapper_assets.training.profiles import BUDGETS
 from mapper_assets.training.session import Report, session
+from mapper_assets.training.train_retriever import recipe
 from mapper_domain.catalog import Catalog, load
 from mapper_domain.layout import Layout
 from mapper_domain.lexicon import Lexicon
@@ -107,6 +108,7 @@ def cross_validate(
             catalog_sha256=catalog.sha256,
             lexicon_sha256=lexicon_sha256(lexicon),
             taxonomy_version=catalog.taxonomy.version,
+            recipe=recipe(),
             seed=seed,
             folds=names,
             adapters={name: opinions.record.adapter_sha256 for name, opinions in sorted(spoke.items())},

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from mapper_model.retriever import Retriever, Sentences
 
 RECORD = "retriever.json"
-RECIPE = "2"
+RECIPE = "3"
 """To be raised whenever `fit` makes other weights of the same lessons, so that none is used again."""
 
 WRAPPED: frozenset[Source] = frozenset({"mapping", "taxonomy", "form", "described", "invented", "synthetic"})
@@ -129,6 +129,11 @@ class Tune(Protocol):
         """A classifier of all the labels."""
 
 
+def recipe() -> str:
+    """Another whenever the same lessons would give another retriever in as many steps."""
+    return f"{RECIPE}.{sentences.RECIPE}"
+
+
 def fit(
     lessons: Sequence[Lesson], labels: Sequence[str], sentences: "Sentences", *, seed: int, threads: int
 ) -> "Retriever":
@@ -191,7 +196,7 @@ def train(parameters: TrainRetriever, report: Report, *, fit: Fit = fit, tune: T
     threads = sentences.cores(parameters.threads)
     wanted = Fitted(
         retriever_sha256="",
-        recipe=f"{RECIPE}.{sentences.RECIPE}.{budget.sentence_steps}",
+        recipe=f"{recipe()}.{budget.sentence_steps}",
         lessons=len(learnt),
         lessons_sha256=content_hash(learnt),
         tuned_on=(len(examined), content_hash(examined)),

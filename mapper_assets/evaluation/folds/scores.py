@@ -76,6 +76,7 @@ class FoldInputs(Value):
     """What was cross-validated.
 
     Attributes:
+        recipe: of the retrievers (`mapper_assets.training.train_retriever.recipe`).
         folds: detectors by fold.
         adapters: SHA-256 (hex) of the adapter that never saw a fold, where one was trained, by fold.
     """
@@ -83,6 +84,7 @@ class FoldInputs(Value):
     catalog_sha256: str
     lexicon_sha256: str
     taxonomy_version: str
+    recipe: str
     seed: int
     folds: Mapping[str, tuple[str, ...]]
     adapters: Mapping[str, str] = {}

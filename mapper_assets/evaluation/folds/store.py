@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from mapper_assets.evaluation.folds.scores import FoldScores
 from mapper_assets.evaluation.scores import SCORES
 from mapper_assets.evaluation.write import document, place
+from mapper_assets.training.train_retriever import recipe
 from mapper_domain.catalog import Catalog, content_hash
 from mapper_domain.ladder import Trust
 from mapper_domain.layout import Layout
@@ -52,12 +53,12 @@ def stored(layout: Layout) -> Iterator[tuple[str, FoldScores]]:
 
 
 def find(layout: Layout, catalog: Catalog, lexicon: Lexicon) -> tuple[str, FoldScores] | None:
-    """The newest cross-validation of exactly this catalogue and lexicon, or None."""
-    wanted = (catalog.sha256, lexicon_sha256(lexicon))
+    """The newest cross-validation of exactly this catalogue, lexicon and kind of retriever, or None."""
+    wanted = (catalog.sha256, lexicon_sha256(lexicon), recipe())
     same = (
         (sha256, scores)
         for sha256, scores in stored(layout)
-        if (scores.inputs.catalog_sha256, scores.inputs.lexicon_sha256) == wanted
+        if (scores.inputs.catalog_sha256, scores.inputs.lexicon_sha256, scores.inputs.recipe) == wanted
     )
     return next(same, None)
 

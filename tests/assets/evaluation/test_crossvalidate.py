@@ -112,8 +112,12 @@ def test_equal_inputs_give_equal_scores_and_opinions(
     assert again == cross_validated
 
 
-def test_a_cross_validation_is_found_again_for_the_same_files_only(
-    world: Catalog, world_lexicon: Lexicon, cross_validated: tuple[FoldScores, dict[str, bytes]], tmp_path: Path
+def test_a_cross_validation_is_found_again_for_the_same_files_and_kind_of_retriever_only(
+    world: Catalog,
+    world_lexicon: Lexicon,
+    cross_validated: tuple[FoldScores, dict[str, bytes]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     layout = Layout(tmp_path)
     assert find(layout, world, world_lexicon) is None
@@ -124,6 +128,8 @@ def test_a_cross_validation_is_found_again_for_the_same_files_only(
     assert found[1] == read(layout, sha256)
     assert find(layout, world.without(["talk"]), world_lexicon) is None
     assert find(layout, world, world_lexicon.model_copy(update={"concepts": world_lexicon.concepts[1:]})) is None
+    monkeypatch.setattr("mapper_assets.training.train_retriever.RECIPE", "another")
+    assert find(layout, world, world_lexicon) is None
 
 
 def test_a_report_about_a_fold_rests_on_the_other_folds_and_a_release_on_all(crossed: FoldScores) -> None:

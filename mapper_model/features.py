@@ -1,7 +1,7 @@
 """How the retriever reads a question: its plain words, and their spelling as character n-grams.
 
-Label and description are read apart, so that either can be missing; words of the detector's own name say nothing
-about one of its labels and are left out. What is made of them is the retriever's business.
+Label and description are read apart, so that either can be missing; the detector's own name says nothing about one of
+its labels and is left out. What is made of them is the retriever's business.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from mapper_domain.question import Question
 from mapper_domain.text import words
+from mapper_domain.weaknesses import spelt_out
 
 SHORTEST, LONGEST = 2, 4
 """Lengths of the n-grams, which never cross a word's border."""
@@ -45,14 +46,27 @@ class Reader:
 
 
 def spoken(question: Question) -> tuple[str, str]:
-    """Label and description as plain words, without those of the detector's name where others remain."""
-    own = frozenset(words(question.detector))
+    """Label and description as plain words: numbers of weaknesses spelt out, the detector's name left out."""
+    own = words(question.detector)
     return _plain(question.label, own), _plain(question.description, own)
 
 
-def _plain(text: str, own: frozenset[str]) -> str:
-    found = words(text)
-    return " ".join([word for word in found if word not in own] or found) or text.strip()
+def _plain(text: str, own: Sequence[str]) -> str:
+    found = words(spelt_out(text))
+    return " ".join(_without(found, own) or found) or text.strip()
+
+
+def _without(found: Sequence[str], own: Sequence[str]) -> list[str]:
+    """Words without every run of them that is the whole of a name: `aws` says much in a label of `aws-scanner`."""
+    kept: list[str] = []
+    place = 0
+    while place < len(found):
+        if own and list(found[place : place + len(own)]) == list(own):
+            place += len(own)
+        else:
+            kept.append(found[place])
+            place += 1
+    return kept
 
 
 def _vectorizer(vocabulary: Mapping[str, int] | None, least: int = 1) -> TfidfVectorizer:

@@ -97,7 +97,7 @@ BUDGETS = {
     for budget in (
         Budget(name="tiny", lessons=8_000, sentence_steps=150, rows=600, steps=6, batch_size=4, checkpoint_every=2),
         Budget(
-            name="default", lessons=40_000, sentence_steps=900, rows=800, steps=100, batch_size=8, checkpoint_every=40
+            name="default", lessons=None, sentence_steps=1_200, rows=640, steps=80, batch_size=8, checkpoint_every=40
         ),
         Budget(
             name="full", lessons=None, sentence_steps=3_000, rows=12_000, steps=1500, batch_size=8, checkpoint_every=100

@@ -24,7 +24,7 @@ from mapper_domain.value import Value
 if TYPE_CHECKING:
     from mapper_model.sentences import SentenceClassifier
 
-RECIPE = "1"
+RECIPE = "2"
 """To be raised whenever the same lessons would give other weights."""
 
 BATCH, RATE, HEAD_RATE, DECAY, SMOOTHING = 64, 4e-4, 1e-2, 0.01, 0.03

@@ -1,4 +1,4 @@
-"""What vendors put around the words that matter: categories above a label, statuses behind it.
+"""What vendors put around the words that matter: categories above a label, statuses and states of maturity behind it.
 
 A retriever that has seen `violence` in many wrappers does not mistake `harm_category_violence` for harm in general.
 """
@@ -12,6 +12,7 @@ BEFORE = (
 AFTER = (
     *("detected", "score", "content", "filter result", "violation", "risk", "level", "flag", "text", "type"),
     *("class", "category", "attempt", "image", "finding", "severity"),
+    *("experimental", "beta", "preview", "legacy", "v2"),
 )
 ABOVE = ("toxicity", "security", "safety", "privacy", "moderation", "illegal activity", "pii")
 """Broad headings below which a narrower label stands."""

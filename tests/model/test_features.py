@@ -5,6 +5,7 @@ import scipy.sparse as sp
 from mapper_domain.question import Question
 from mapper_model.features import Reader, spoken
 
+COOKIE, PLAIN = "sensitive cookie without http only flag", "missing encryption of sensitive data"
 LABELS = ("email address", "e-mail", "home address", "phone number", "phone")
 
 
@@ -34,10 +35,15 @@ def halves(found: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
         (ask("PII_EMAIL", "Mails of persons."), ("pii email", "mails of persons")),
         (ask("toxic-bert/toxicity", detector="toxic-bert"), ("toxicity", "")),
         (ask("score", "Score of Toxic-BERT: threats", detector="toxic-bert"), ("score", "score of threats")),
+        (ask("AWS_ACCESS_KEY", detector="aws-scanner"), ("aws access key", "")),
         (ask("presidio", detector="presidio"), ("presidio", "")),
+        (ask("CWE-1004", "As CWE-311."), (f"cwe {COOKIE}", f"as cwe {PLAIN}")),
         (ask("???"), ("???", "")),
     ],
-    ids=["words", "description", "own name", "own name in description", "nothing but its name", "no words"],
+    ids=[
+        *("words", "description", "own name", "own name in description", "a word of its name", "nothing but its name"),
+        *("numbers of weaknesses", "no words"),
+    ],
 )
 def test_a_question_is_spoken_in_plain_words_without_the_detectors_name(
     question: Question, said: tuple[str, str]

@@ -55,6 +55,15 @@ def test_label_and_description_both_count(retriever: Retriever) -> None:
     assert best(retriever, ask("S1", "Mailboxes.")) == EMAIL
 
 
+def test_beside_its_description_the_bare_label_is_heard_too(
+    retriever: Retriever, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question = ask("EMAIL_ADDRESS", "Group of telephones.")
+    heard = retriever.score([question])[0][EMAIL]
+    monkeypatch.setattr("mapper_model.retriever.BARE_SHARE", 0.0)
+    assert heard > retriever.score([question])[0][EMAIL]
+
+
 def test_the_name_of_the_detector_says_nothing(retriever: Retriever) -> None:
     alone, named = retriever.score([ask("phone number"), ask("mail guard phone number", detector="mail-guard")])
     assert named == pytest.approx(alone)

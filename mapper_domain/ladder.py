@@ -77,7 +77,7 @@ class Answer(Value):
         if self.guess is not None:
             label, confidence = self.guess
             if label == SAFE:
-                return f"Best guess {label} at {confidence:.2f}, which is too unsure to call something safe."
+                return f"Best guess {label} at {confidence:.2f}, which is not enough to call something safe."
             return f"Best guess {label} at {confidence:.2f}, below the threshold."
         if self.agreement is False and self.route == "rules":
             return "The reviewed mapping overrules the model, which preferred another label."

@@ -107,7 +107,7 @@ def test_safe_is_guessed_of_a_bare_label_only_by_a_model_that_is_sure(
 def test_an_unsure_safe_is_shown_to_the_reviewer_as_such() -> None:
     answer = decide(None, {SAFE: 0.8, NAME: 0.2}, trust=TRUST, said=("not_toxic",))
     assert answer.guess == (SAFE, 0.8)
-    assert "too unsure to call something safe" in answer.note
+    assert "not enough to call something safe" in answer.note
 
 
 @pytest.mark.parametrize(

@@ -69,10 +69,17 @@ def test_the_name_of_the_detector_says_nothing(retriever: Retriever) -> None:
     assert named == pytest.approx(alone)
 
 
-def test_kind_and_field_say_nothing(retriever: Retriever) -> None:
+def test_the_field_says_nothing(retriever: Retriever) -> None:
     question = ask("phone")
-    told = question.model_copy(update={"kind": "mail", "field": "mail"})
-    assert retriever.score([told]) == retriever.score([question])
+    assert retriever.score([question.model_copy(update={"field": "mail"})]) == retriever.score([question])
+
+
+@pytest.mark.parametrize("told", [{"detector": "toxic-comments"}, {"kind": "toxicity"}], ids=["by name", "by kind"])
+def test_what_a_detector_is_about_is_more_probable(retriever: Retriever, told: dict[str, str]) -> None:
+    question = ask("zzyzx")
+    anybody, somebody = retriever.score([question, question.model_copy(update=told)])
+    assert somebody[NEVER] > anybody[NEVER]
+    assert somebody[EMAIL] - somebody[PHONE] == pytest.approx(anybody[EMAIL] - anybody[PHONE])
 
 
 def test_questions_do_not_change_each_others_answers(retriever: Retriever) -> None:

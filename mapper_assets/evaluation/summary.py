@@ -159,7 +159,7 @@ def _calibration(scores: Scores) -> Table:
     ]
     note = (
         f"Exponents of the voices' probabilities, fitted on {fit.cases} held-out questions, those without a meaning "
-        f"included. The model answers from {scores.trust.threshold:.3f} on, where {PRECISION:.0%} of the answers to "
+        f"included. The model answers from {scores.trust.threshold:.3f} on, where {PRECISION:.1%} of the answers to "
         "held-out labels were right, and may say OTHER.Safe from "
         f"{scores.trust.safe_threshold:.3f}, the least threshold at which no harmful held-out label was called Safe."
         + ("" if scores.inputs.cross_validation else " No cross-validation over all detectors was at hand.")

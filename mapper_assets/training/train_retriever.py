@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from mapper_model.retriever import Retriever, Sentences
 
 RECORD = "retriever.json"
-RECIPE = "3"
-"""To be raised whenever `fit` makes other weights of the same lessons, so that none is used again."""
+RECIPE = "4"
+"""To be raised whenever the same lessons give a retriever that answers differently, so that none is used again."""
 
 WRAPPED: frozenset[Source] = frozenset({"mapping", "taxonomy", "form", "described", "invented", "synthetic"})
 WRAPPED_SHARE = 0.4

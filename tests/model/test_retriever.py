@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from letter_encoder import LetterEncoder
 from letter_sentences import LetterSentences
+from scipy.special import log_softmax
 
 from mapper_domain.question import Question
 from mapper_model.features import Reader
-from mapper_model.retriever import VOCABULARY, WEIGHTS, Retriever
+from mapper_model.retriever import SPELLING, VOCABULARY, WEIGHTS, Retriever
 
 EMAIL, PHONE, NEVER = "PII.Contact.Email", "PII.Contact.Phone", "HARM.SPEECH.Threat"
 LABELS = (PHONE, NEVER, EMAIL)
@@ -121,13 +122,14 @@ def test_the_vocabulary_can_be_read_by_people(retriever: Retriever, tmp_path: Pa
     assert stored == {"labels": list(LABELS), "ngrams": {"mail": 1.0, "phon": 2.0}}
 
 
-def test_spelling_and_meaning_are_multiplied(retriever: Retriever) -> None:
+def test_spelling_and_meaning_are_multiplied_each_with_its_weight(retriever: Retriever) -> None:
     reader, even = Reader({"mail": 1.0}), LetterSentences({}, 3)
     spelling = Retriever(LABELS, reader, even, ngrams=np.zeros((2, 3), np.float32), intercept=np.zeros(3, np.float32))
     meaning = LetterSentences({"weights": np.eye(LetterEncoder.size, 3, dtype=np.float32)}, 3)
     both = Retriever(LABELS, reader, meaning, ngrams=np.zeros((2, 3), np.float32), intercept=np.zeros(3, np.float32))
     assert list(spelling.score(QUESTIONS[:1])[0].values()) == pytest.approx([math.log(1 / 3)] * 3)
-    assert list(both.score(QUESTIONS[:1])[0].values()) == pytest.approx(list(meaning.score(QUESTIONS[:1])[0]))
+    weighed = 2 * (1 - SPELLING) * meaning.score(QUESTIONS[:1])[0]
+    assert list(both.score(QUESTIONS[:1])[0].values()) == pytest.approx(list(log_softmax(weighed)))
 
 
 def test_the_installed_encoder_is_used_where_none_is_given(tiny_retriever: Path) -> None:

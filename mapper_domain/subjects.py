@@ -1,7 +1,7 @@
 """What a detector is about by its own name: `medical-phi` hardly reports tobacco as a regulated good."""
 
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import lru_cache
 from typing import Final
 
 from mapper_domain.text import words
@@ -24,7 +24,7 @@ _WORDS: Final[Mapping[tuple[str, ...], str]] = {
 """Words in names of detectors, and where in the taxonomy what they look for lies."""
 
 
-@cache
+@lru_cache(maxsize=1024)
 def subjects(detector: str, kind: str = "") -> frozenset[str]:
     """Paths of the taxonomy that a detector of this name, or of this kind, is about; none where nothing is said."""
     told = {*words(detector), *words(kind)}

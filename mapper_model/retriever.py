@@ -120,11 +120,9 @@ class Retriever:
 
     def _expected(self, questions: Sequence[Question]) -> NDArray[np.float64]:
         """What each label gains because of who says it, shape (questions, labels)."""
-        gains = np.zeros((len(questions), len(self.labels)))
-        for place, question in enumerate(questions):
-            if paths := subjects(question.detector, question.kind):
-                gains[place] = [SUBJECT * about(label, paths) for label in self.labels]
-        return gains
+        told = [subjects(question.detector, question.kind) for question in questions]
+        gains = {paths: [SUBJECT * about(label, paths) for label in self.labels] for paths in set(told)}
+        return np.array([gains[paths] for paths in told])
 
     def _heard(self, questions: Sequence[Question]) -> NDArray[np.float64]:
         """The questions as they stand, shape (questions, labels)."""
